@@ -1,0 +1,347 @@
+//! Stream sockets as the kernel knows them: one safe function a system call.
+//!
+//! The standard library opens sockets in blocking mode, connects by waiting, and sets its
+//! options only through objects that own the descriptor. A loop needs the opposite of all
+//! three, hence these calls. Every socket made here, also by [`accept`], is non-blocking and
+//! closed on exec from its first moment: two flags of the call itself, no second call.
+//!
+//! # Invariants
+//! - **Slices**: each pointer and length given to the kernel are those of one borrowed slice
+//!   or local variable, which lives until the call returns; the kernel keeps neither.
+//! - **Numbers**: a descriptor comes in as a number that its owner, somewhere above, keeps
+//!   open. A wrong number makes a call fail or reach another descriptor; it touches no memory.
+//! - **Fresh**: a descriptor that a call returns is owned by nobody else.
+//!
+//! # Cost
+//! One system call each. An [`Address`] is 136 bytes, copied rarely.
+//!
+//! # Not here
+//! Waiting, and retrying after EINTR (`kernel::source`); which errors matter to whom is said
+//! here only where it needs an errno ([`accept_failure`], [`connect`]).
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::Shutdown;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use libc::{c_int, c_void, socklen_t};
+
+use super::check;
+
+mod address;
+
+pub(crate) use address::Address;
+
+/// The most buffers that one vectored call takes (`UIO_MAXIOV`): more are an error, so we cut.
+pub(crate) const BUFFERS_MAX: usize = 1024;
+
+/// A socket option whose value is an `int`.
+#[derive(Clone, Copy)]
+pub(crate) struct IntOption {
+    level: c_int,
+    name: c_int,
+}
+
+pub(crate) const REUSE_ADDR: IntOption = socket_option(libc::SO_REUSEADDR);
+pub(crate) const REUSE_PORT: IntOption = socket_option(libc::SO_REUSEPORT);
+pub(crate) const KEEP_ALIVE: IntOption = socket_option(libc::SO_KEEPALIVE);
+pub(crate) const NO_DELAY: IntOption = IntOption {
+    level: libc::IPPROTO_TCP,
+    name: libc::TCP_NODELAY,
+};
+const V4_HOPS: IntOption = IntOption {
+    level: libc::IPPROTO_IP,
+    name: libc::IP_TTL,
+};
+const V6_HOPS: IntOption = IntOption {
+    level: libc::IPPROTO_IPV6,
+    name: libc::IPV6_UNICAST_HOPS,
+};
+const FAMILY: IntOption = socket_option(libc::SO_DOMAIN);
+const ERROR: IntOption = socket_option(libc::SO_ERROR);
+
+const fn socket_option(name: c_int) -> IntOption {
+    IntOption {
+        level: libc::SOL_SOCKET,
+        name,
+    }
+}
+
+/// As [`check`], for a number of bytes.
+fn count(returned: isize) -> io::Result<usize> {
+    usize::try_from(returned).map_err(|_| io::Error::last_os_error())
+}
+
+/// A new stream socket of the family of `address`.
+pub(crate) fn open(address: &Address) -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: no pointers.
+    let fd = check(unsafe { libc::socket(address.family(), kind, 0) })?;
+    // SAFETY: Fresh.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Two Unix stream sockets connected to each other.
+pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    let mut fds = [-1; 2];
+    // SAFETY: Slices; the call writes two numbers.
+    check(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) })?;
+    // SAFETY: Fresh.
+    let first = unsafe { OwnedFd::from_raw_fd(fds[0]) };
+    // SAFETY: Fresh.
+    let second = unsafe { OwnedFd::from_raw_fd(fds[1]) };
+    Ok((first, second))
+}
+
+/// Gives the socket its own address.
+pub(crate) fn bind(fd: RawFd, address: &Address) -> io::Result<()> {
+    let pointer = address.bytes.as_ptr().cast();
+    // SAFETY: Slices; `len` of `address.bytes` is written, aligned as a `sockaddr` must be.
+    check(unsafe { libc::bind(fd, pointer, address.len) }).map(drop)
+}
+
+/// Lets up to `backlog` connections wait for `accept` (the kernel's `somaxconn` caps it).
+pub(crate) fn listen(fd: RawFd, backlog: u32) -> io::Result<()> {
+    let backlog = c_int::try_from(backlog).unwrap_or(c_int::MAX);
+    // SAFETY: no pointers.
+    check(unsafe { libc::listen(fd, backlog) }).map(drop)
+}
+
+/// How far a [`connect`] has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Connected {
+    Done,
+    /// Wait until the socket is writable, then look at [`take_error`].
+    UnderWay,
+    /// Unix only: the listener's queue is full, and nothing will tell when it is not.
+    QueueFull,
+}
+
+/// Begins to connect.
+pub(crate) fn connect(fd: RawFd, address: &Address) -> io::Result<Connected> {
+    let pointer = address.bytes.as_ptr().cast();
+    // SAFETY: Slices; `len` of `address.bytes` is written, aligned as a `sockaddr` must be.
+    let error = match check(unsafe { libc::connect(fd, pointer, address.len) }) {
+        Ok(_) => return Ok(Connected::Done),
+        Err(error) => error,
+    };
+    match error.raw_os_error() {
+        // connect(2): interrupted, it goes on by itself, and must not be called again.
+        Some(libc::EINPROGRESS | libc::EINTR) => Ok(Connected::UnderWay),
+        // For an internet socket the same number means that no local port is left.
+        Some(libc::EAGAIN) if !address.is_inet() => Ok(Connected::QueueFull),
+        _ => Err(error),
+    }
+}
+
+/// Takes the connection that has waited longest, and the address of its peer.
+pub(crate) fn accept(fd: RawFd) -> io::Result<(OwnedFd, Address)> {
+    let mut peer = Address::EMPTY;
+    let pointer = peer.bytes.as_mut_ptr().cast();
+    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: Slices; `len` is the room there is.
+    let fd = check(unsafe { libc::accept4(fd, pointer, &mut peer.len, flags) })?;
+    // SAFETY: Fresh.
+    Ok((unsafe { OwnedFd::from_raw_fd(fd) }, peer))
+}
+
+/// What an error of [`accept`] means for the next try.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum AcceptFailure {
+    /// It belonged to a connection that is gone already: take the next one.
+    OneLost,
+    /// No descriptor or no memory is free. The connection still waits in the queue.
+    Exhausted,
+    /// The listener itself is at fault.
+    Fatal,
+}
+
+/// Sorts the errors of accept(2), which passes on what befell the connection that it took.
+pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
+    match error.raw_os_error() {
+        Some(libc::ECONNABORTED | libc::EPROTO | libc::ENOPROTOOPT) => AcceptFailure::OneLost,
+        Some(libc::ENETDOWN | libc::ENETUNREACH | libc::ENONET) => AcceptFailure::OneLost,
+        Some(libc::EHOSTDOWN | libc::EHOSTUNREACH) => AcceptFailure::OneLost,
+        Some(libc::EMFILE | libc::ENFILE) => AcceptFailure::Exhausted,
+        Some(libc::ENOBUFS | libc::ENOMEM) => AcceptFailure::Exhausted,
+        _ => AcceptFailure::Fatal,
+    }
+}
+
+/// Receives into `buf`; 0 is the end of the stream.
+pub(crate) fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: Slices.
+    count(unsafe { libc::recv(fd, buf.as_mut_ptr().cast::<c_void>(), buf.len(), 0) })
+}
+
+/// The same, and leaves the data where it is.
+pub(crate) fn peek(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+    let pointer = buf.as_mut_ptr().cast::<c_void>();
+    // SAFETY: Slices.
+    count(unsafe { libc::recv(fd, pointer, buf.len(), libc::MSG_PEEK) })
+}
+
+/// Receives into several buffers, each filled before the next.
+pub(crate) fn recv_vectored(fd: RawFd, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    let buffers = bufs.len().min(BUFFERS_MAX) as c_int;
+    // SAFETY: Slices; `IoSliceMut` is an `iovec` in memory, as the standard library promises.
+    count(unsafe { libc::readv(fd, bufs.as_mut_ptr().cast(), buffers) })
+}
+
+/// Sends from `buf`. A closed connection is an error, never a SIGPIPE.
+pub(crate) fn send(fd: RawFd, buf: &[u8]) -> io::Result<usize> {
+    let pointer = buf.as_ptr().cast::<c_void>();
+    // SAFETY: Slices.
+    count(unsafe { libc::send(fd, pointer, buf.len(), libc::MSG_NOSIGNAL) })
+}
+
+/// Sends from several buffers, in their order.
+pub(crate) fn send_vectored(fd: RawFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    // SAFETY: a `msghdr` of zeros is a valid one: null pointers with lengths of zero.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = bufs.as_ptr().cast_mut().cast();
+    message.msg_iovlen = bufs.len().min(BUFFERS_MAX) as _;
+    // SAFETY: Slices; `IoSlice` is an `iovec` in memory, and sendmsg only reads through it.
+    count(unsafe { libc::sendmsg(fd, &message, libc::MSG_NOSIGNAL) })
+}
+
+/// Ends one or both directions, for every holder of the socket.
+pub(crate) fn shutdown(fd: RawFd, how: Shutdown) -> io::Result<()> {
+    let how = match how {
+        Shutdown::Read => libc::SHUT_RD,
+        Shutdown::Write => libc::SHUT_WR,
+        Shutdown::Both => libc::SHUT_RDWR,
+    };
+    // SAFETY: no pointers.
+    check(unsafe { libc::shutdown(fd, how) }).map(drop)
+}
+
+/// The socket's own address.
+pub(crate) fn local_address(fd: RawFd) -> io::Result<Address> {
+    let mut address = Address::EMPTY;
+    let pointer = address.bytes.as_mut_ptr().cast();
+    // SAFETY: Slices; `len` is the room there is.
+    check(unsafe { libc::getsockname(fd, pointer, &mut address.len) })?;
+    Ok(address)
+}
+
+/// The address of the other end.
+pub(crate) fn peer_address(fd: RawFd) -> io::Result<Address> {
+    let mut address = Address::EMPTY;
+    let pointer = address.bytes.as_mut_ptr().cast();
+    // SAFETY: Slices; `len` is the room there is.
+    check(unsafe { libc::getpeername(fd, pointer, &mut address.len) })?;
+    Ok(address)
+}
+
+/// Sets an option.
+pub(crate) fn set(fd: RawFd, option: IntOption, value: c_int) -> io::Result<()> {
+    let pointer = (&raw const value).cast::<c_void>();
+    let len = size_of::<c_int>() as socklen_t;
+    // SAFETY: Slices.
+    check(unsafe { libc::setsockopt(fd, option.level, option.name, pointer, len) }).map(drop)
+}
+
+/// The value of an option.
+pub(crate) fn get(fd: RawFd, option: IntOption) -> io::Result<c_int> {
+    let mut value: c_int = 0;
+    let pointer = (&raw mut value).cast::<c_void>();
+    let mut len = size_of::<c_int>() as socklen_t;
+    // SAFETY: Slices.
+    check(unsafe { libc::getsockopt(fd, option.level, option.name, pointer, &mut len) })?;
+    Ok(value)
+}
+
+/// The option for the hop limit: each family has its own.
+fn hops(fd: RawFd) -> io::Result<IntOption> {
+    let v6 = get(fd, FAMILY)? == libc::AF_INET6;
+    Ok(if v6 { V6_HOPS } else { V4_HOPS })
+}
+
+/// How many hops its packets live.
+pub(crate) fn hop_limit(fd: RawFd) -> io::Result<u32> {
+    let limit = get(fd, hops(fd)?)?;
+    Ok(u32::try_from(limit).unwrap_or(0))
+}
+
+/// Sets the same, 1 to 255.
+pub(crate) fn set_hop_limit(fd: RawFd, limit: u32) -> io::Result<()> {
+    if !(1..=255).contains(&limit) {
+        let message = format!("a time to live is 1 to 255 hops, not {limit}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    set(fd, hops(fd)?, limit as c_int)
+}
+
+/// The error that the socket met by itself, and forgets now.
+pub(crate) fn take_error(fd: RawFd) -> io::Result<Option<io::Error>> {
+    match get(fd, ERROR)? {
+        0 => Ok(None),
+        errno => Ok(Some(io::Error::from_raw_os_error(errno))),
+    }
+}
+
+/// How long `close` waits for unsent data; whole seconds, rounded up.
+pub(crate) fn set_linger(fd: RawFd, limit: Option<Duration>) -> io::Result<()> {
+    let seconds = limit.map_or(0, |limit| {
+        limit
+            .as_secs()
+            .saturating_add(u64::from(limit.subsec_nanos() > 0))
+    });
+    let value = libc::linger {
+        l_onoff: c_int::from(limit.is_some()),
+        l_linger: c_int::try_from(seconds).unwrap_or(c_int::MAX),
+    };
+    let pointer = (&raw const value).cast::<c_void>();
+    let len = size_of::<libc::linger>() as socklen_t;
+    // SAFETY: Slices.
+    check(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, pointer, len) })
+        .map(drop)
+}
+
+/// The same, read.
+pub(crate) fn linger(fd: RawFd) -> io::Result<Option<Duration>> {
+    let mut value = libc::linger {
+        l_onoff: 0,
+        l_linger: 0,
+    };
+    let pointer = (&raw mut value).cast::<c_void>();
+    let mut len = size_of::<libc::linger>() as socklen_t;
+    // SAFETY: Slices.
+    check(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, pointer, &mut len) })?;
+    let seconds = u64::try_from(value.l_linger).unwrap_or(0);
+    Ok((value.l_onoff != 0).then(|| Duration::from_secs(seconds)))
+}
+
+/// Whether `fd` is a regular file or a directory: always ready, says poll(2), also when reading
+/// them takes long; and epoll refuses them.
+pub(crate) fn is_on_disk(fd: RawFd) -> io::Result<bool> {
+    // SAFETY: `stat` is numbers only, so zeros are one.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: Slices.
+    check(unsafe { libc::fstat(fd, &raw mut stat) })?;
+    Ok(matches!(
+        stat.st_mode & libc::S_IFMT,
+        libc::S_IFREG | libc::S_IFDIR
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_connection_and_a_full_table_do_not_end_accepting() {
+        let failure = |errno| accept_failure(&io::Error::from_raw_os_error(errno));
+        assert_eq!(failure(libc::ECONNABORTED), AcceptFailure::OneLost);
+        assert_eq!(failure(libc::EHOSTUNREACH), AcceptFailure::OneLost);
+        assert_eq!(failure(libc::EMFILE), AcceptFailure::Exhausted);
+        assert_eq!(failure(libc::ENFILE), AcceptFailure::Exhausted);
+        assert_eq!(failure(libc::ENOBUFS), AcceptFailure::Exhausted);
+        assert_eq!(failure(libc::ENOMEM), AcceptFailure::Exhausted);
+        assert_eq!(failure(libc::EBADF), AcceptFailure::Fatal);
+        assert_eq!(failure(libc::EINVAL), AcceptFailure::Fatal);
+        assert_eq!(accept_failure(&io::Error::other("x")), AcceptFailure::Fatal);
+    }
+}
