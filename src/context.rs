@@ -1,0 +1,59 @@
+//! What this thread is doing: which task it polls, which poll that is, whether it runs a loop.
+//!
+//! The lowest floors need to know: a `local` wait list notes them when it makes a
+//! grant, so that a grant its task slept through can lapse (see `wait_list`). The kernel is
+//! the only writer. Which loop runs is kept by `task::token` and `kernel`, typed, floors up.
+//!
+//! Const-initialised thread-locals without a destructor: one `fs`-relative load each, and
+//! valid until the thread is gone.
+//!
+//! # Not here
+//! Task-locals: they belong to the task (`task::vars`).
+
+use std::cell::Cell;
+
+/// No task is being polled: plain code, or a callback of another executor.
+pub(crate) const NO_TASK: u32 = u32::MAX;
+
+thread_local! {
+    static TASK: Cell<u32> = const { Cell::new(NO_TASK) };
+    static POLL: Cell<u32> = const { Cell::new(0) };
+    static LOOP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does a loop run on this thread, so that blocking it would block tasks?
+pub(crate) fn is_loop_thread() -> bool {
+    LOOP.get()
+}
+
+/// Notes whether a loop runs on this thread; gives what was noted before.
+pub(crate) fn set_loop_thread(runs: bool) -> bool {
+    LOOP.replace(runs)
+}
+
+/// The slot of the task being polled, or [`NO_TASK`].
+#[inline(always)]
+pub(crate) fn task() -> u32 {
+    TASK.get()
+}
+
+/// The number of the poll under way; it grows by one a poll and wraps.
+#[inline(always)]
+pub(crate) fn poll_number() -> u32 {
+    POLL.get()
+}
+
+/// Notes that `task` is polled from now on; returns the number of this poll.
+#[inline(always)]
+pub(crate) fn begin_poll(task: u32) -> u32 {
+    let number = POLL.get().wrapping_add(1);
+    POLL.set(number);
+    TASK.set(task);
+    number
+}
+
+/// Notes that no task is polled any more.
+#[inline(always)]
+pub(crate) fn end_poll() {
+    TASK.set(NO_TASK);
+}

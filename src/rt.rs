@@ -1,0 +1,54 @@
+//! The one file that knows whether the crate runs for real or inside loom.
+//!
+//! Everything that other threads can reach is built from these names, so that the models of
+//! `.ci/loom` exercise the very code that ships. With `--cfg petla_loom`, in tests only, they
+//! are loom's; otherwise the standard library's. The cfg has a name of its own so that
+//! dependencies do not switch with us.
+//!
+//! # Not here
+//! `std::sync::atomic` used for plain data that only one thread ever changes (the slot keys
+//! inside sockets): there is no protocol to model.
+#![allow(unused_imports, reason = "each world uses its own part")]
+
+pub(crate) use std::sync::atomic::Ordering;
+
+#[cfg(all(test, petla_loom))]
+pub(crate) use loom::{
+    cell::UnsafeCell,
+    sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+};
+
+#[cfg(not(all(test, petla_loom)))]
+pub(crate) use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard,
+    atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
+};
+
+/// `std`'s cell with loom's closure interface: no reference can leak out of it.
+#[cfg(not(all(test, petla_loom)))]
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(all(test, petla_loom)))]
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        UnsafeCell(std::cell::UnsafeCell::new(value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    #[inline(always)]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
+/// Locks, whatever another holder's panic left behind: our critical sections run no user code.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
