@@ -1,0 +1,269 @@
+//! The part of a task cell that does not depend on the future's type: 56 bytes.
+//!
+//! What few tasks need (a name, a reason of cancellation, context variables, references by
+//! [`TaskRef`](super::TaskRef)) hangs behind one pointer, `extra`, that is null until then.
+//!
+//! # Invariants
+//! - **Quiet**: no foreign code runs inside `with_extra`, so the box is back before anyone looks.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::task::Waker;
+
+use super::cell::VTable;
+use super::task_ref::Info;
+use super::token;
+use super::vars::Vars;
+use crate::error::{Cancelled, JoinError};
+
+/// What a task is and was asked to be, one bit each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Flags(u16);
+
+impl Flags {
+    /// A new task: it has its future and a handle.
+    pub(crate) const NEW: Flags = Flags(Flags::FUTURE.0 | Flags::HANDLE.0);
+    /// The loop has let go. Set last; from then on the handle owns the cell.
+    pub(crate) const DONE: Flags = Flags(1);
+    /// The handle has not let go.
+    pub(crate) const HANDLE: Flags = Flags(1 << 1);
+    /// Somebody asked for the task's end. Only before DONE.
+    pub(crate) const CANCEL: Flags = Flags(1 << 2);
+    /// The handle was polled and Pending: dropping it cancels the task.
+    pub(crate) const AWAITED: Flags = Flags(1 << 3);
+    /// `cancel_on_drop` was called.
+    pub(crate) const CANCEL_ON_DROP: Flags = Flags(1 << 4);
+    /// A callback of the loop: in no list of tasks.
+    pub(crate) const CALLBACK: Flags = Flags(1 << 5);
+    /// The cell holds the future. Cleared *before* the future is dropped.
+    pub(crate) const FUTURE: Flags = Flags(1 << 6);
+    /// The cell holds the output, not taken yet. Never together with FUTURE.
+    pub(crate) const OUTPUT: Flags = Flags(1 << 7);
+
+    /// There is an extra part: spares the common task a look at it.
+    const EXTRA: Flags = Flags(1 << 8);
+
+    pub(crate) const fn with(self, more: Flags) -> Flags {
+        Flags(self.0 | more.0)
+    }
+}
+
+/// See the module. `repr(C)`, and the first field of every cell.
+#[repr(C)]
+pub(crate) struct Header {
+    vtable: &'static VTable,
+    spawned_at: &'static Location<'static>,
+    joiner: Cell<Option<Waker>>,
+    extra: Cell<Option<Box<Extra>>>,
+    id: u64,
+    slot: Cell<u32>,
+    loop_index: u16,
+    flags: Cell<Flags>,
+}
+
+const _: () = assert!(size_of::<Header>() == 56, "a waiting task should stay below 140 bytes");
+
+/// Looks at a finished task's output in place, to report an error in it.
+pub(super) type Inspect = unsafe fn(&Header, *const ());
+
+/// What few tasks need.
+#[derive(Default)]
+pub(super) struct Extra {
+    pub(super) info: Option<Rc<Info>>,
+    pub(super) cancelled: Option<Cancelled>,
+    pub(super) failure: Option<JoinError>,
+    pub(super) vars: Option<Rc<Vars>>,
+    pub(super) inspect: Option<Inspect>,
+}
+
+/// Where and how a task is spawned.
+pub(crate) struct Birth {
+    pub(crate) id: u64,
+    pub(crate) loop_index: u16,
+    pub(crate) spawned_at: &'static Location<'static>,
+    pub(crate) flags: Flags,
+}
+
+impl Header {
+    /// Makes a header in place. Field by field: a header built on the stack and copied in
+    /// larger pieces than it was written in would stall the processor for 5 ns.
+    ///
+    /// # Safety
+    /// `place` is valid for writing a header.
+    #[inline(always)]
+    pub(super) unsafe fn write(place: NonNull<Header>, vtable: &'static VTable, birth: Birth) {
+        let place = place.as_ptr();
+        // SAFETY: the caller's, here and below.
+        unsafe { (&raw mut (*place).vtable).write(vtable) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*place).spawned_at).write(birth.spawned_at) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*place).joiner).write(Cell::new(None)) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*place).extra).write(Cell::new(None)) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*place).id).write(birth.id) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*place).slot).write(Cell::new(u32::MAX)) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*place).loop_index).write(birth.loop_index) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*place).flags).write(Cell::new(birth.flags)) };
+    }
+
+    #[inline(always)]
+    pub(super) fn vtable(&self) -> &'static VTable {
+        self.vtable
+    }
+
+    #[inline(always)]
+    pub(crate) fn is(&self, flag: Flags) -> bool {
+        self.flags.get().0 & flag.0 != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, flag: Flags) {
+        self.flags.set(self.flags.get().with(flag));
+    }
+
+    #[inline(always)]
+    pub(crate) fn clear(&self, flag: Flags) {
+        self.flags.set(Flags(self.flags.get().0 & !flag.0));
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_slot(&self, slot: u32) {
+        self.slot.set(slot);
+    }
+
+    /// Is it a callback of the loop, in no list of tasks?
+    pub(crate) fn is_callback(&self) -> bool {
+        self.is(Flags::CALLBACK)
+    }
+
+    /// Has a panic been noted as its result?
+    pub(crate) fn has_panicked(&self) -> bool {
+        let panicked = |failure: &JoinError| failure.is_panic();
+        self.if_extra(|extra| extra.failure.as_ref().map(panicked)).unwrap_or(false)
+    }
+
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot.get()
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
+        self.spawned_at
+    }
+
+    /// Keeps `waker` for the task's end. Foreign code (clone, drop) runs with the place empty.
+    #[inline]
+    pub(super) fn join(&self, waker: &Waker) {
+        match self.joiner.take() {
+            Some(old) if old.will_wake(waker) => self.joiner.set(Some(old)),
+            old => {
+                self.joiner.set(Some(waker.clone()));
+                drop(old);
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn take_joiner(&self) -> Option<Waker> {
+        self.joiner.take()
+    }
+
+    /// Lends the extra part, made now if need be. `f` must run no foreign code: Quiet.
+    pub(super) fn with_extra<R>(&self, f: impl FnOnce(&mut Extra) -> R) -> R {
+        self.set(Flags::EXTRA);
+        let mut extra = self.extra.take().unwrap_or_default();
+        let result = f(&mut extra);
+        self.extra.set(Some(extra));
+        result
+    }
+
+    /// The same, but `None` if there is no extra part.
+    #[inline]
+    pub(super) fn if_extra<R>(&self, f: impl FnOnce(&mut Extra) -> Option<R>) -> Option<R> {
+        if !self.is(Flags::EXTRA) {
+            return None;
+        }
+        let mut extra = self.extra.take()?;
+        let result = f(&mut extra);
+        self.extra.set(Some(extra));
+        result
+    }
+
+    #[inline(always)]
+    pub(super) fn has_extra(&self) -> bool {
+        self.is(Flags::EXTRA)
+    }
+
+    /// The extra part, for whoever frees the cell.
+    #[inline(always)]
+    pub(super) fn take_extra(&self) -> Option<Box<Extra>> {
+        if self.is(Flags::EXTRA) { self.extra.take() } else { None }
+    }
+
+    /// The record that outlives the cell, made at the first call.
+    pub(super) fn info(&self) -> Rc<Info> {
+        let this = NonNull::from(self);
+        self.with_extra(|extra| {
+            let info = extra.info.get_or_insert_with(|| Rc::new(Info::new(self, this)));
+            Rc::clone(info)
+        })
+    }
+
+    pub(super) fn name(&self) -> Cow<'static, str> {
+        let named = self.if_extra(|extra| extra.info.as_ref().map(|info| info.name()));
+        named.unwrap_or_else(|| default_name(self.id))
+    }
+
+    /// Asks for the task's end: a flag and a wake. `false` if it has ended. The first reason stays.
+    pub(crate) fn cancel(&self, cancelled: Cancelled) -> bool {
+        if self.is(Flags::DONE) {
+            return false;
+        }
+        if !self.is(Flags::CANCEL) {
+            self.set(Flags::CANCEL);
+            self.with_extra(|extra| extra.cancelled = Some(cancelled));
+            token::wake_slot(self.loop_index, self.slot.get());
+        }
+        true
+    }
+
+    /// Notes why there is no output.
+    pub(crate) fn fail(&self, failure: JoinError) {
+        self.with_extra(|extra| extra.failure = Some(failure));
+    }
+
+    /// The cancellation that was asked for.
+    pub(crate) fn take_cancelled(&self) -> Option<Cancelled> {
+        self.if_extra(|extra| extra.cancelled.take())
+    }
+
+    /// The task has ended: its record says so; its variables are the caller's to drop.
+    #[inline]
+    pub(super) fn retire(&self) -> Option<Rc<Vars>> {
+        self.if_extra(|extra| {
+            if let Some(info) = &extra.info {
+                info.end();
+            }
+            extra.vars.take()
+        })
+    }
+
+    pub(super) fn take_failure(&self) -> Option<JoinError> {
+        self.if_extra(|extra| extra.failure.take())
+    }
+}
+
+pub(super) fn default_name(id: u64) -> Cow<'static, str> {
+    format!("task-{id}").into()
+}

@@ -1,0 +1,110 @@
+//! Reports of what nobody else will look at: unseen panics and errors, panicking callbacks.
+//!
+//! A report goes to the exception handler of the loop that runs on this thread, or to stderr.
+//! The handler belongs to the loop, floors above: the kernel installs a plain function pointer
+//! here while a loop runs.
+//!
+//! # Not here
+//! Slow polls, tasks that wait for each other.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::fmt::{self, Debug, Display, Formatter};
+use std::io::Write;
+
+use super::header::Header;
+use super::task_ref::TaskRef;
+use crate::error::Panic;
+
+/// What the exception handler of a loop is told.
+///
+/// # asyncio
+/// The context dictionary of `call_exception_handler`.
+#[non_exhaustive]
+pub struct Report<'a> {
+    /// What happened, in a few words.
+    pub message: &'a str,
+    /// The task it happened to.
+    pub task: Option<&'a TaskRef>,
+    /// The error or panic.
+    pub error: Option<&'a dyn Display>,
+}
+
+impl Display for Report<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message)?;
+        if let Some(task) = self.task {
+            write!(f, ": {task}")?;
+        }
+        if let Some(error) = self.error {
+            write!(f, ": {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Debug for Report<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "Report({self})")
+    }
+}
+
+type Handler = fn(&Report<'_>);
+
+thread_local! {
+    static HANDLER: Cell<Option<Handler>> = const { Cell::new(None) };
+}
+
+/// Installs the handler of this thread; returns the one before.
+pub(crate) fn install(handler: Option<Handler>) -> Option<Handler> {
+    HANDLER.replace(handler)
+}
+
+/// Reports to whoever listens.
+pub(crate) fn report(message: &str, task: Option<&TaskRef>, error: Option<&dyn Display>) {
+    let report = Report { message, task, error };
+    match HANDLER.get() {
+        Some(handler) => handler(&report),
+        None => to_stderr(&report),
+    }
+}
+
+/// A report that is only words.
+pub(crate) fn simple(message: &str) -> Report<'_> {
+    Report { message, task: None, error: None }
+}
+
+/// A remark without a task, such as a lack of descriptors.
+pub(crate) fn warning(message: &str) {
+    report(message, None, None);
+}
+
+/// Writes one line. A closed stderr is no reason to panic.
+pub(crate) fn to_stderr(report: &Report<'_>) {
+    let _ = writeln!(std::io::stderr(), "petla: {report}");
+}
+
+/// Reports a caught panic.
+#[cold]
+pub(crate) fn panicked(message: &str, task: Option<&TaskRef>, payload: Box<dyn Any + Send>) {
+    let panic = Panic::new(payload);
+    report(message, task, Some(&panic));
+    drop_payload(panic);
+}
+
+/// Reports the panic of a task whose handle is gone.
+#[cold]
+pub(super) fn unseen_panic(header: &Header, panic: Panic) {
+    let task = TaskRef::of(header);
+    report("a task panicked and nobody awaited it", Some(&task), Some(&panic));
+    drop_payload(panic);
+}
+
+/// A payload's destructor may panic in turn; there is nobody left to tell but the handler.
+fn drop_payload(panic: Panic) {
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(panic)));
+    if let Err(payload) = dropped {
+        std::mem::forget(payload);
+        warning("the payload of a panic panicked when it was dropped");
+    }
+}
