@@ -1,0 +1,289 @@
+//! The kernel: everything one loop owns, and its turn.
+//!
+//! Leaf futures (sleeps, sockets) and `spawn` know the kernel of the loop that runs on their
+//! thread; nobody below knows it, and nothing it calls knows more than a waker. Lower floors
+//! hand back *what is ready*; the kernel wakes.
+//!
+//! ```text
+//!   run_until ─► batch ─► poll ... poll ─► ring empty? ─► sleep ─► batch ...
+//!                  └─ after at most 64 polls: look ─┘
+//! ```
+//!
+//! # The fairness contract
+//! - Ready tasks run first in, first out. A task woken during a batch runs in the next one.
+//! - A *look* (mailbox; epoll if a descriptor is registered; clock if a timer is armed) happens
+//!   when the ring is empty and after at most 64 polls, counted across batches. See `budget`.
+//! - Timers fire in deadline order, equal ones in creation order, never early.
+//!
+//! # Invariants
+//! - **Current**: `CURRENT` is null or points to the kernel whose `Entered` guard is on this
+//!   thread's stack; the guard borrows that kernel, so it is alive.
+//! - **Unlent**: no `RefCell` of the kernel stays borrowed while foreign code runs: a poll, a
+//!   waker's clone, wake or drop, a destructor, a callback.
+//! - **Share**: the loop's share of a task cell is given up once, in `finish`, after its slot.
+//!
+//! # Not here
+//! Callbacks, handles for other threads, the public face: `event_loop`.
+
+mod budget;
+mod main_task;
+mod poll;
+mod shutdown;
+pub(crate) mod source;
+mod spawn;
+mod timers;
+mod turn;
+mod watches;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::ptr;
+use std::rc::{Rc, Weak};
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::context;
+use crate::mailbox::{self, LoopId, Mailbox};
+use crate::reactor::Reactor;
+use crate::run_queue::RunQueue;
+use crate::sys;
+use crate::sys::epoll::{Epoll, Events};
+use crate::sys::process::{fork_count, watch_forks};
+use crate::task::report::{self, Report};
+use crate::task::{Header, TaskRef, token};
+use crate::timer_queue::TimerQueue;
+use budget::Budget;
+pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
+pub(crate) use timers::{ArmedTimer, TimerState};
+use watches::Watches;
+
+/// What epoll says when another thread rang. No source has a key this small.
+const BELL: u64 = 0;
+
+thread_local! {
+    static CURRENT: Cell<*const Kernel> = const { Cell::new(ptr::null()) };
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    Open,
+    /// `close` is dropping the tasks: new ones are cancelled at birth.
+    Closing,
+    Closed,
+}
+
+type Handler = Box<dyn FnMut(&Report<'_>)>;
+
+/// See the module.
+pub(crate) struct Kernel {
+    run: RunQueue<Header>,
+    timers: RefCell<TimerQueue<Waker>>,
+    reactor: RefCell<Reactor>,
+    epoll: Epoll,
+    events: RefCell<Events>,
+    mailbox: &'static Mailbox,
+    id: LoopId,
+    clock: Clock,
+    budget: Budget,
+    woken: Cell<Vec<Waker>>,
+    phase: Cell<Phase>,
+    running: Cell<bool>,
+    stopping: Cell<bool>,
+    next_task: Cell<u64>,
+    eager_depth: Cell<u32>,
+    forks: u32,
+    spin: Duration,
+    handler: RefCell<Option<Handler>>,
+    watches: Watches,
+    this: Weak<Kernel>,
+}
+
+impl Kernel {
+    pub(crate) fn new(spin: Duration) -> io::Result<Rc<Kernel>> {
+        watch_forks(forget_after_fork)?;
+        let epoll = Epoll::new()?;
+        let (mailbox, id) = mailbox::claim()?;
+        // From here on an error must give the table entry back: Drop does, once it is a Kernel.
+        let kernel = Rc::new_cyclic(|this| Kernel {
+            run: RunQueue::new(id.index()),
+            timers: RefCell::new(TimerQueue::new()),
+            reactor: RefCell::new(Reactor::new()),
+            epoll,
+            events: RefCell::new(Events::new()),
+            mailbox,
+            id,
+            clock: Clock::new(),
+            budget: Budget::new(),
+            woken: Cell::new(Vec::new()),
+            phase: Cell::new(Phase::Open),
+            running: Cell::new(false),
+            stopping: Cell::new(false),
+            next_task: Cell::new(1),
+            eager_depth: Cell::new(0),
+            forks: fork_count(),
+            spin,
+            handler: RefCell::new(None),
+            watches: Watches::new(),
+            this: this.clone(),
+        });
+        kernel.epoll.add_bell(mailbox.eventfd(), BELL)?;
+        Ok(kernel)
+    }
+
+    /// Calls `f` with the kernel of the loop that runs on this thread.
+    #[inline(always)]
+    pub(crate) fn with<R>(f: impl FnOnce(&Kernel) -> R) -> Option<R> {
+        // SAFETY: Current; the reference cannot leave the closure.
+        let kernel = unsafe { CURRENT.get().as_ref() };
+        kernel.map(f)
+    }
+
+    /// The same, with the error that a misplaced call deserves.
+    ///
+    /// # Panics
+    /// Without a running loop on this thread.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn with_current<R>(what: &str, f: impl FnOnce(&Kernel) -> R) -> R {
+        match Kernel::with(f) {
+            Some(result) => result,
+            None => no_loop(what),
+        }
+    }
+
+    /// The owning pointer; `None` while the last owner drops it.
+    pub(crate) fn current_rc() -> Option<Rc<Kernel>> {
+        Kernel::with(|kernel| kernel.this.upgrade()).flatten()
+    }
+
+    pub(crate) fn id(&self) -> LoopId {
+        self.id
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.get()
+    }
+
+    /// Ends the run under way after its present batch, or the next one after its first.
+    pub(crate) fn stop(&self) {
+        self.stopping.set(true);
+    }
+
+    /// Did this process fork since the loop was made? Then the loop is the parent's.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.forks != fork_count()
+    }
+
+    pub(crate) fn set_handler(&self, handler: Handler) {
+        let old = self.handler.replace(Some(handler));
+        drop(old);
+    }
+
+    /// Makes this the thread's loop until the guard is dropped.
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        Entered {
+            outer: CURRENT.replace(self),
+            outer_is_loop: context::set_loop_thread(true),
+            outer_handler: report::install(Some(to_handler)),
+            _queue: token::enter(&self.run),
+            _kernel: PhantomData,
+        }
+    }
+
+    pub(crate) fn live_tasks(&self) -> u32 {
+        self.run.live()
+    }
+
+    /// Every task that is not a callback.
+    pub(crate) fn tasks(&self) -> Vec<TaskRef> {
+        let slots = (0..self.run.slots()).filter_map(|slot| self.run.task(slot));
+        // SAFETY: Share: a task in a slot is alive.
+        let headers = slots.map(|task| unsafe { task.as_ref() });
+        headers.filter(|header| !header.is_callback()).map(TaskRef::of).collect()
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn no_loop(what: &str) -> ! {
+    panic!(
+        "{what} needs a running event loop on this thread ({}): call it inside `petla::run(..)`",
+        Location::caller()
+    )
+}
+
+/// The child of a fork starts without a loop; what it inherited belongs to the parent.
+fn forget_after_fork() {
+    Kernel::with(|kernel| kernel.budget.exhaust());
+    CURRENT.set(ptr::null());
+    context::set_loop_thread(false);
+    token::forget_after_fork();
+}
+
+/// Hands a report to the loop's handler. A handler that panics or reports in turn is bypassed.
+fn to_handler(report: &Report<'_>) {
+    let handler = Kernel::with(|kernel| kernel.handler.take()).flatten();
+    let Some(mut handler) = handler else {
+        return report::to_stderr(report);
+    };
+    let call = std::panic::AssertUnwindSafe(|| handler(report));
+    if std::panic::catch_unwind(call).is_err() {
+        report::to_stderr(report);
+        report::to_stderr(&report::simple("the exception handler panicked on this report"));
+    }
+    Kernel::with(|kernel| {
+        let mut place = kernel.handler.borrow_mut();
+        // A handler that installed another one has had its say.
+        place.get_or_insert(handler);
+    });
+}
+
+/// See [`Kernel::enter`].
+pub(crate) struct Entered<'a> {
+    outer: *const Kernel,
+    outer_is_loop: bool,
+    outer_handler: Option<fn(&Report<'_>)>,
+    _queue: token::Entered<'a>,
+    _kernel: PhantomData<&'a Kernel>,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        CURRENT.set(self.outer);
+        context::set_loop_thread(self.outer_is_loop);
+        report::install(self.outer_handler);
+    }
+}
+
+/// Sets the thread's timer slack to the finest, 1 ns, until dropped. Failures leave it alone.
+struct FineTimers(Option<u64>);
+
+impl FineTimers {
+    fn new() -> Self {
+        let slack = sys::process::timer_slack().ok();
+        if slack.is_some() {
+            let _ = sys::process::set_timer_slack(1);
+        }
+        FineTimers(slack)
+    }
+}
+
+impl Drop for FineTimers {
+    fn drop(&mut self) {
+        if let Some(slack) = self.0 {
+            let _ = sys::process::set_timer_slack(slack);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Spawning and polling: the life of a task, seen from the loop.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::ptr::NonNull;
+use std::task::Context;
+
+use super::{Kernel, Phase};
+use crate::error::{Cancelled, JoinError, Reason};
+use crate::run_queue::Ready;
+use crate::task::cell::{self, fail_with_panic};
+use crate::task::{Birth, Flags, Header, Task, inherit, report, token};
+use crate::{context, wait_list};
+
+/// Deeper than this `spawn_eager` only spawns: each level is a frame of user code.
+const EAGER_DEPTH_MAX: u32 = 64;
+
+impl Kernel {
+    /// Makes a task and queues it. On a closing loop the future is dropped and the handle gives
+    /// `JoinError::Cancelled`.
+    ///
+    /// # Safety
+    /// Future and output need not be `'static`: the caller makes sure that the task has ended
+    /// before what they borrow does.
+    #[inline]
+    pub(crate) unsafe fn spawn_unchecked<F: Future>(
+        &self,
+        future: F,
+        spawned_at: &'static Location<'static>,
+        flags: Flags,
+    ) -> Task<F::Output> {
+        let (task, slot) = self.make(future, spawned_at, flags);
+        match slot {
+            Some(slot) => self.run.wake_slot(slot),
+            None => self.stillborn(task),
+        }
+        // SAFETY: a new cell with HANDLE set, and `F::Output` by its making.
+        unsafe { Task::new(task) }
+    }
+
+    /// Makes a task and queues it.
+    #[inline]
+    pub(crate) fn spawn<F: Future + 'static>(
+        &self,
+        future: F,
+        spawned_at: &'static Location<'static>,
+        flags: Flags,
+    ) -> Task<F::Output> {
+        // SAFETY: the future is 'static, and so is what it gives.
+        unsafe { self.spawn_unchecked(future, spawned_at, flags) }
+    }
+
+    /// Makes a task and polls it once, here and now.
+    pub(crate) fn spawn_eager<F: Future + 'static>(
+        &self,
+        future: F,
+        spawned_at: &'static Location<'static>,
+    ) -> Task<F::Output> {
+        let depth = self.eager_depth.get();
+        if depth >= EAGER_DEPTH_MAX {
+            return self.spawn(future, spawned_at, Flags::NEW);
+        }
+        let (task, slot) = self.make(future, spawned_at, Flags::NEW);
+        // SAFETY: a new cell with HANDLE set, and `F::Output` by its making.
+        let handle = unsafe { Task::new(task) };
+        match slot {
+            Some(slot) => {
+                self.eager_depth.set(depth + 1);
+                self.poll(Ready { slot, generation: self.run.generation(slot), task });
+                self.eager_depth.set(depth);
+            }
+            None => self.stillborn(task),
+        }
+        handle
+    }
+
+    /// A cell and its slot, or no slot when the loop is closing.
+    #[inline]
+    fn make<F: Future>(
+        &self,
+        future: F,
+        spawned_at: &'static Location<'static>,
+        flags: Flags,
+    ) -> (NonNull<Header>, Option<u32>) {
+        let id = self.next_task.get();
+        self.next_task.set(id + 1);
+        let loop_index = self.run.loop_index();
+        let task = cell::allocate(future, Birth { id, loop_index, spawned_at, flags });
+        // SAFETY: the cell is new and ours.
+        let header = unsafe { task.as_ref() };
+        inherit(header);
+        if self.phase.get() != Phase::Open {
+            return (task, None);
+        }
+        if !self.run.has_free() {
+            self.grow();
+        }
+        let slot = self.run.insert(task);
+        header.set_slot(slot);
+        (task, Some(slot))
+    }
+
+    #[cold]
+    fn grow(&self) {
+        self.run.grow();
+        self.mailbox.grow(self.run.slots());
+    }
+
+    /// A task of a closing loop: cancelled before it had a slot.
+    #[cold]
+    fn stillborn(&self, task: NonNull<Header>) {
+        // SAFETY: Share: not given up yet.
+        let header = unsafe { task.as_ref() };
+        self.drop_cancelled(task, loop_closed(header.spawned_at()));
+        // SAFETY: the loop lets go of it, once.
+        unsafe { cell::finish(task) };
+    }
+
+    /// Polls the task in `slot`, or ends it if it is to be cancelled.
+    #[inline(always)]
+    pub(super) fn poll(&self, Ready { slot, generation, task }: Ready<Header>) {
+        // SAFETY: Share: a task in a slot is alive.
+        let header = unsafe { task.as_ref() };
+        if header.is(Flags::CANCEL) {
+            return self.cancel_now(slot, task);
+        }
+        let waker = token::waker(self.run.loop_index(), generation, slot);
+        let polling = token::begin(task);
+        let number = context::begin_poll(slot);
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: the slot was taken out of the ring, so no other poll of it is under way,
+            // and the loop has not let go.
+            unsafe { cell::poll_task(task, &mut Context::from_waker(&waker)) }
+        }));
+        context::end_poll();
+        drop(polling);
+        wait_list::after_poll(slot, number);
+        match polled {
+            Ok(false) => {}
+            Ok(true) => self.finish(slot, task),
+            Err(payload) => self.panicked(slot, task, payload),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn panicked(&self, slot: u32, task: NonNull<Header>, payload: Box<dyn Any + Send>) {
+        // SAFETY: Share: not given up yet.
+        let header = unsafe { task.as_ref() };
+        if header.is_callback() {
+            report::panicked("a callback panicked", None, payload);
+        } else {
+            fail_with_panic(header, payload);
+        }
+        self.drop_future(task);
+        self.finish(slot, task);
+    }
+
+    /// Drops the future of a task that was asked to end, and ends it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn cancel_now(&self, slot: u32, task: NonNull<Header>) {
+        // SAFETY: Share: a task in a slot is alive.
+        let header = unsafe { task.as_ref() };
+        let cancelled = header.take_cancelled().unwrap_or_else(|| loop_closed(header.spawned_at()));
+        self.drop_cancelled(task, cancelled);
+        self.finish(slot, task);
+    }
+
+    fn drop_cancelled(&self, task: NonNull<Header>, cancelled: Cancelled) {
+        // SAFETY: Share: not given up yet.
+        unsafe { task.as_ref() }.fail(JoinError::Cancelled(cancelled));
+        self.drop_future(task);
+    }
+
+    /// Drops the future with its task current. A destructor that panics makes the task a
+    /// panicked one, unless it has panicked before: then the second panic is reported.
+    fn drop_future(&self, task: NonNull<Header>) {
+        let polling = token::begin(task);
+        // SAFETY: no poll of this task is on the stack, and the loop has not let go.
+        let dropped = unsafe { cell::drop_task_future(task) };
+        drop(polling);
+        let Err(payload) = dropped else { return };
+        // SAFETY: Share: not given up yet.
+        let header = unsafe { task.as_ref() };
+        if header.has_panicked() {
+            report::panicked("a destructor panicked after its task had", None, payload);
+        } else {
+            fail_with_panic(header, payload);
+        }
+    }
+
+    #[inline(always)]
+    fn finish(&self, slot: u32, task: NonNull<Header>) {
+        self.run.remove(slot);
+        // SAFETY: Share: the slot is free, the loop lets go of it once, here.
+        unsafe { cell::finish(task) };
+    }
+}
+
+fn loop_closed(at: &'static Location<'static>) -> Cancelled {
+    Cancelled::new(Reason::from("the event loop was closed"), at)
+}

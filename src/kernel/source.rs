@@ -1,0 +1,340 @@
+//! [`Source`]: a descriptor that registers itself with the loop that first has to wait for it.
+//!
+//! Plain data, so that sockets are `Send + Sync`: a descriptor number, and which loop knows it
+//! by which key. An operation tries its system call first; only after `EAGAIN` does the source
+//! register, once and for good. A connection whose data is there when it is accepted never
+//! costs an `epoll_ctl`.
+//!
+//! ```text
+//!   unregistered ──EAGAIN──► registered, not ready ◄──event──► registered, ready
+//!                                            EAGAIN, or a short read on TCP
+//! ```
+//!
+//! # Invariants
+//! - **Home**: `home` is 0, or the loop whose reactor has the slot `key`. It is changed by
+//!   compare-and-swap, and `key` is read and written only on the home loop's thread.
+//! - **Drained**: readiness is taken away only when the kernel said `EAGAIN`, or when a
+//!   read or write on a TCP socket moved less than asked while no RDHUP, HUP, ERR or PRI was
+//!   ever seen and the descriptor was never lent. Otherwise an edge could be missed.
+//! - **Deregistered**: closing removes the descriptor from epoll only if no copy of it lives;
+//!   so a descriptor that was lent, or is not ours to close, is removed by hand.
+//!
+//! # Not here
+//! Which slot waits for what (`reactor`); sockets (`net`).
+#![deny(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use super::Kernel;
+use crate::mailbox::{self, LoopId};
+pub(crate) use crate::reactor::Direction;
+use crate::reactor::{SourceKey, WaiterId};
+use crate::sys::epoll::poll_now;
+
+/// How one sees that nothing is left in a descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drain {
+    /// A TCP stream: a read or write that moves less than asked says so.
+    ShortRead,
+    /// Anything else: only `EAGAIN` says so.
+    WouldBlock,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Source {
+    raw: RawFd,
+    /// `None`: the descriptor is somebody else's, who closes it after this is dropped.
+    fd: Option<OwnedFd>,
+    home: AtomicU64,
+    key: AtomicU64,
+    lent: AtomicBool,
+    drain: Drain,
+}
+
+impl Source {
+    pub(crate) fn new(fd: OwnedFd, drain: Drain) -> Source {
+        Source::make(fd.as_raw_fd(), Some(fd), drain)
+    }
+
+    /// For a descriptor that its owner keeps open until this is dropped.
+    pub(crate) fn borrowed(raw: RawFd) -> Source {
+        Source::make(raw, None, Drain::WouldBlock)
+    }
+
+    fn make(raw: RawFd, fd: Option<OwnedFd>, drain: Drain) -> Source {
+        let (home, key) = (AtomicU64::new(0), AtomicU64::new(0));
+        Source { raw, fd, home, key, lent: AtomicBool::new(false), drain }
+    }
+
+    /// The number, for our own system calls.
+    #[inline(always)]
+    pub(crate) fn as_raw(&self) -> RawFd {
+        self.raw
+    }
+
+    /// Lends the descriptor to code that may duplicate it or read from it.
+    ///
+    /// # Panics
+    /// If the source does not own it.
+    pub(crate) fn lend(&self) -> BorrowedFd<'_> {
+        self.lent.store(true, Relaxed);
+        self.fd.as_ref().expect("a borrowed source lends nothing").as_fd()
+    }
+
+    /// Gives the descriptor up, no longer known to any loop.
+    ///
+    /// # Panics
+    /// If the source does not own it.
+    pub(crate) fn into_fd(mut self) -> OwnedFd {
+        self.lent.store(true, Relaxed);
+        let fd = self.fd.take().expect("a borrowed source owns nothing");
+        self.deregister(None);
+        fd
+    }
+
+    pub(crate) fn wait(&self, direction: Direction) -> Wait<'_> {
+        Wait { source: self, direction, id: None }
+    }
+
+    fn home(&self) -> Option<LoopId> {
+        match self.home.load(Relaxed) {
+            0 => None,
+            bits => Some(LoopId::from_bits(bits)),
+        }
+    }
+
+    fn key(&self) -> SourceKey {
+        SourceKey::from_bits(self.key.load(Relaxed))
+    }
+
+    /// Is the source registered with `kernel`? An error if another living loop has it.
+    fn is_at_home(&self, kernel: &Kernel) -> io::Result<bool> {
+        match self.home() {
+            None => Ok(false),
+            Some(home) if home == kernel.id => Ok(true),
+            // Only a living loop takes a post.
+            Some(home) if mailbox::post(home, Box::new(|| ())).is_ok() => Err(wrong_loop()),
+            Some(home) => {
+                // That loop is closed, and its epoll with it.
+                let _ = self.home.compare_exchange(home.to_bits(), 0, Relaxed, Relaxed);
+                Ok(false)
+            }
+        }
+    }
+
+    pub(super) fn register(&self, kernel: &Kernel) -> io::Result<()> {
+        let claim = self.home.compare_exchange(0, kernel.id.to_bits(), Relaxed, Relaxed);
+        claim.map_err(|_| wrong_loop())?;
+        match kernel.reactor.borrow_mut().register(&kernel.epoll, self.raw) {
+            Ok(key) => {
+                self.key.store(key.to_bits(), Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                self.home.store(0, Relaxed);
+                Err(error)
+            }
+        }
+    }
+
+    /// May a system call succeed? Not if the loop knows that nothing has come since `EAGAIN`.
+    fn may_be_ready(&self, direction: Direction) -> io::Result<bool> {
+        if self.home.load(Relaxed) == 0 {
+            return Ok(true);
+        }
+        let ready = Kernel::with(|kernel| {
+            let at_home = self.is_at_home(kernel)?;
+            Ok(!at_home || kernel.reactor.borrow().is_ready(self.key(), direction))
+        });
+        ready.unwrap_or_else(|| Err(no_loop()))
+    }
+
+    fn drained(&self, direction: Direction) {
+        if self.drain != Drain::ShortRead || self.lent.load(Relaxed) {
+            return;
+        }
+        Kernel::with(|kernel| {
+            let mut reactor = kernel.reactor.borrow_mut();
+            if self.home() == Some(kernel.id) && !reactor.is_sticky(self.key()) {
+                reactor.clear(self.key(), direction);
+            }
+        });
+    }
+
+    /// Takes a borrowed source out of its loop before its descriptor may be closed.
+    pub(super) fn leave(&self) {
+        self.deregister(None);
+        self.home.store(0, Relaxed);
+    }
+
+    /// Takes the source out of its loop, and closes `fd`.
+    fn deregister(&self, fd: Option<OwnedFd>) {
+        let Some(home) = self.home() else { return };
+        let by_hand = fd.is_none() || self.lent.load(Relaxed);
+        let (raw, key) = (self.raw, self.key());
+        let mut fd = Some(fd);
+        let here = Kernel::with(|kernel| {
+            let own = kernel.id == home;
+            if own {
+                kernel.forget_source(key, by_hand.then_some(raw));
+                drop(fd.take());
+            }
+            own
+        });
+        if here == Some(true) {
+            return;
+        }
+        // Another thread, or between two runs. A descriptor that was never lent is closed here,
+        // and leaves epoll by that; one that was goes along, to be removed before it is closed.
+        let fd = fd.flatten().filter(|_| by_hand);
+        let post = Box::new(move || {
+            Kernel::with(|kernel| kernel.forget_source(key, fd.as_ref().map(|fd| fd.as_raw_fd())));
+            drop(fd);
+        });
+        drop(mailbox::post(home, post));
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let fd = self.fd.take();
+        if self.home.load(Relaxed) != 0 && self.raw >= 0 {
+            self.deregister(fd);
+        }
+    }
+}
+
+impl Kernel {
+    /// Drops a slot of the reactor, and `by_hand` from epoll.
+    fn forget_source(&self, key: SourceKey, by_hand: Option<RawFd>) {
+        if let Some(raw) = by_hand
+            && !self.is_forked()
+        {
+            // Fails when the descriptor is closed already, which does the same.
+            let _ = self.epoll.delete(raw);
+        }
+        let wakers = self.reactor.borrow_mut().deregister(key);
+        drop(wakers);
+    }
+}
+
+/// One wait of one future for one direction; its place in the reactor is freed by drop.
+#[derive(Debug)]
+pub(crate) struct Wait<'a> {
+    source: &'a Source,
+    direction: Direction,
+    id: Option<WaiterId>,
+}
+
+impl<'a> Wait<'a> {
+    pub(crate) fn source(&self) -> &'a Source {
+        self.source
+    }
+
+    /// Tries `op`, unless the descriptor is known not to be ready, and waits on `WouldBlock`.
+    ///
+    /// # Errors
+    /// Those of `op`; if it has to wait: outside a loop, on a loop that is not the source's, or
+    /// for a descriptor that epoll refuses.
+    #[inline]
+    pub(crate) fn poll_io<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut op: impl FnMut(RawFd) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        match self.source.may_be_ready(self.direction) {
+            Ok(true) => {}
+            Ok(false) => return self.park(cx),
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+        loop {
+            match op(self.source.raw) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.park(cx),
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Waits until the descriptor is ready, asking poll(2) each time: right also for one that
+    /// others read from.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match poll_now(self.source.raw, self.direction == Direction::Write) {
+            Ok(true) => Poll::Ready(Ok(())),
+            Ok(false) => self.park(cx),
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// The last read or write moved less than asked: nothing is left.
+    #[inline]
+    pub(crate) fn drained(&self) {
+        self.source.drained(self.direction);
+    }
+
+    /// Nothing to be had: the next event of the direction wakes `cx`.
+    fn park<R>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
+        match Kernel::with(|kernel| self.park_on(kernel, cx)).unwrap_or_else(|| Err(no_loop())) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn park_on(&mut self, kernel: &Kernel, cx: &mut Context<'_>) -> io::Result<()> {
+        if !self.source.is_at_home(kernel)? {
+            self.source.register(kernel)?;
+            self.id = None; // a slot of a closed loop, if any
+        }
+        let (key, direction) = (self.source.key(), self.direction);
+        let waker = cx.waker().clone();
+        let replaced = {
+            let mut reactor = kernel.reactor.borrow_mut();
+            reactor.clear(key, direction);
+            reactor.wait(key, direction, &mut self.id, waker)
+        };
+        drop(replaced);
+        Ok(())
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let (Some(id), Some(home)) = (self.id, self.source.home()) else { return };
+        let (key, direction) = (self.source.key(), self.direction);
+        let forget = move |kernel: &Kernel| {
+            let waker = kernel.reactor.borrow_mut().forget(key, direction, id);
+            drop(waker);
+        };
+        let here = Kernel::with(|kernel| {
+            let own = kernel.id == home;
+            if own {
+                forget(kernel);
+            }
+            own
+        });
+        if here != Some(true) {
+            let post = Box::new(move || {
+                Kernel::with(forget);
+            });
+            drop(mailbox::post(home, post));
+        }
+    }
+}
+
+#[cold]
+fn wrong_loop() -> io::Error {
+    io::Error::other(
+        "this descriptor belongs to another event loop: use it on the thread of that loop",
+    )
+}
+
+#[cold]
+fn no_loop() -> io::Error {
+    io::Error::other(
+        "waiting for a descriptor needs a running event loop on this thread: use petla::run(..)",
+    )
+}

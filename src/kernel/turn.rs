@@ -1,0 +1,141 @@
+//! The turn of the loop: a batch of polls, looks in between, and sleep when there is nothing.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+use super::{BELL, FineTimers, Kernel};
+use crate::task::report;
+use crate::task::token::wake_safely;
+
+/// epoll lets a long wait end late by up to 0.1 % of it; a wait longer than this is done in two
+/// steps, of which the second is short.
+const LONG_WAIT_NS: u64 = 5_000_000;
+/// The part of a long wait that is left to its second step: 0.2 %.
+const SECOND_STEP: u64 = 500;
+
+impl Kernel {
+    /// Turns until `done`, which is asked after each batch. At least one look and one batch.
+    ///
+    /// A batch is what is ready when it begins, not what becomes ready meanwhile. A forked
+    /// child leaves at once: its tasks are the parent's.
+    pub(crate) fn run_until(&self, done: impl Fn() -> bool) {
+        let _fine = FineTimers::new();
+        self.look();
+        loop {
+            for _ in 0..self.run.ready() {
+                if let Some(ready) = self.run.next() {
+                    self.poll(ready);
+                }
+                if self.budget.spend() {
+                    self.look();
+                    if self.is_forked() {
+                        return;
+                    }
+                }
+            }
+            if done() {
+                return;
+            }
+            if self.run.ready() == 0 {
+                self.sleep();
+            }
+        }
+    }
+
+    /// What a busy loop does between two polls: takes notice, does not wait.
+    #[cold]
+    #[inline(never)]
+    fn look(&self) {
+        if self.is_forked() {
+            return;
+        }
+        if self.mailbox.is_notified() {
+            self.open_mailbox();
+        }
+        self.poll_events();
+        let now = self.clock.now_ns();
+        self.fire_timers(now);
+        self.budget.looked(now);
+    }
+
+    /// Nothing is ready: waits until a timer, a descriptor or another thread makes it so.
+    #[inline(never)]
+    fn sleep(&self) {
+        if !self.spin.is_zero() && self.spin_for_work() {
+            return;
+        }
+        match self.timeout() {
+            Some(0) => self.poll_events(),
+            timeout if self.mailbox.try_sleep() => self.wait_for_events(timeout),
+            _ => {} // another thread was faster
+        }
+        self.open_mailbox();
+        if !self.timers.borrow().is_empty() {
+            self.fire_timers(self.clock.now_ns());
+        }
+        self.budget.slept();
+    }
+
+    /// Looks again and again for as long as the builder's `spin` says; true if work turned up.
+    fn spin_for_work(&self) -> bool {
+        let until = self.clock.now() + self.spin;
+        while self.run.ready() == 0 {
+            if self.clock.now() >= until {
+                return false;
+            }
+            self.look();
+        }
+        true
+    }
+
+    /// How long to wait for events: `None` for ever.
+    fn timeout(&self) -> Option<u64> {
+        let wake_at = self.wake_at()?;
+        let left = wake_at.saturating_sub(self.clock.now_ns());
+        let early = if left > LONG_WAIT_NS { left / SECOND_STEP } else { 0 };
+        let spin = u64::try_from(self.spin.as_nanos()).unwrap_or(u64::MAX);
+        Some(left.saturating_sub(early.max(spin)))
+    }
+
+    fn open_mailbox(&self) {
+        if !self.mailbox.open() {
+            return;
+        }
+        self.mailbox.drain_wakes(|slot| self.run.wake_slot(slot));
+        for post in self.mailbox.take_posts() {
+            let call = AssertUnwindSafe(post);
+            if let Err(payload) = catch_unwind(call) {
+                report::panicked("a destructor on behalf of another thread panicked", None, payload);
+            }
+        }
+    }
+
+    /// Asks epoll without waiting, if there is anything to ask about.
+    fn poll_events(&self) {
+        if !self.reactor.borrow().is_empty() {
+            self.wait_for_events(Some(0));
+        }
+    }
+
+    fn wait_for_events(&self, timeout: Option<u64>) {
+        let mut woken = self.woken.take();
+        self.collect_events(timeout, &mut woken);
+        woken.drain(..).for_each(wake_safely);
+        self.woken.set(woken);
+    }
+
+    fn collect_events(&self, timeout: Option<u64>, woken: &mut Vec<Waker>) {
+        let mut events = self.events.borrow_mut();
+        self.epoll.wait(&mut events, timeout).expect("epoll is open and its arguments are right");
+        let mut reactor = self.reactor.borrow_mut();
+        let ready = events.iter().filter(|&(key, _)| key != BELL);
+        ready.for_each(|(key, flags)| reactor.event(key, flags, woken));
+    }
+
+    /// Wakes whoever waits for a moment up to `now`.
+    fn fire_timers(&self, now: u64) {
+        while let Some(waker) = self.pop_due(now) {
+            wake_safely(waker);
+        }
+    }
+}
