@@ -1,0 +1,255 @@
+//! [`RemoteTask`]: a task of another thread's loop.
+//!
+//! Two halves share one cell behind a mutex: the handle, which waits (as a future on any
+//! executor, or by blocking a plain thread) and cancels, and the runner, which lives in a task
+//! on the loop's thread and sets the result exactly once.
+//!
+//! # Invariants
+//! - **Answered**: the runner's drop sets `Cancelled` unless a result was set. It is dropped in
+//!   every case: after the task, with a refused post, or by the closing loop. So no waiter hangs.
+//! - **Outside**: wakers are called and dropped, and results dropped, after the mutex is
+//!   released.
+//!
+//! # Cost
+//! One allocation for the cell, one lock a poll of the runner.
+//! # Not here
+//! The way there (`mailbox`).
+
+use std::fmt::{self, Debug, Formatter};
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crate::context;
+use crate::error::{Cancelled, JoinError, Panic, Reason};
+use crate::rt::{Arc, Condvar, Mutex, lock};
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    ended: Condvar,
+}
+
+struct State<T> {
+    result: Option<Result<T, JoinError>>,
+    /// The result is set, or was and has been taken.
+    done: bool,
+    cancelled: Option<Cancelled>,
+    /// Who awaits the handle.
+    waiter: Option<Waker>,
+    /// The runner's task.
+    task: Option<Waker>,
+}
+
+/// A task of another thread's loop: await it anywhere, or block a plain thread on it.
+///
+/// Dropping it lets the task run on.
+///
+/// # Cancel safety
+/// **Strict** for a borrowed handle.
+///
+/// # asyncio
+/// The `concurrent.futures.Future` of `run_coroutine_threadsafe`.
+pub struct RemoteTask<T> {
+    shared: Arc<Shared<T>>,
+}
+
+/// The half that travels to the loop.
+pub(super) struct Runner<F, T> {
+    f: F,
+    answer: Answer<T>,
+}
+
+/// Sets the result; see **Answered**.
+struct Answer<T> {
+    shared: Arc<Shared<T>>,
+    spawned_at: &'static Location<'static>,
+}
+
+pub(super) fn pair<F, T>(
+    f: F,
+    spawned_at: &'static Location<'static>,
+) -> (RemoteTask<T>, Runner<F, T>) {
+    let state =
+        State { result: None, done: false, cancelled: None, waiter: None, task: None };
+    let shared = Arc::new(Shared { state: Mutex::new(state), ended: Condvar::new() });
+    let answer = Answer { shared: Arc::clone(&shared), spawned_at };
+    (RemoteTask { shared }, Runner { f, answer })
+}
+
+impl<F: AsyncFnOnce() -> T, T> Runner<F, T> {
+    /// Makes the future, on the loop's thread, and drives it until it ends or is cancelled.
+    pub(super) async fn run(self) {
+        let Runner { f, answer } = self;
+        if answer.cancel_requested(None).is_some() {
+            return; // before its first poll: it never runs
+        }
+        let mut future = pin!(f());
+        let result = poll_fn(|cx| {
+            if let Some(cancelled) = answer.cancel_requested(Some(cx.waker())) {
+                return Poll::Ready(Err(JoinError::Cancelled(cancelled)));
+            }
+            match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+                Ok(poll) => poll.map(Ok),
+                Err(payload) => Poll::Ready(Err(JoinError::Panicked(Panic::new(payload)))),
+            }
+        })
+        .await;
+        answer.set(result);
+    }
+}
+
+impl<T> Answer<T> {
+    /// The cancellation asked for; otherwise `task` is woken when one is.
+    fn cancel_requested(&self, task: Option<&Waker>) -> Option<Cancelled> {
+        let task = task.cloned();
+        let mut state = lock(&self.shared.state);
+        if let Some(cancelled) = state.cancelled.clone() {
+            return Some(cancelled);
+        }
+        let old = std::mem::replace(&mut state.task, task);
+        drop(state);
+        drop(old);
+        None
+    }
+
+    /// The first result stays.
+    fn set(&self, result: Result<T, JoinError>) {
+        let mut state = lock(&self.shared.state);
+        if state.done {
+            drop(state);
+            return drop(result);
+        }
+        state.done = true;
+        state.result = Some(result);
+        let (waiter, task) = (state.waiter.take(), state.task.take());
+        drop(state);
+        self.shared.ended.notify_all();
+        drop(task);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+}
+
+impl<T> Drop for Answer<T> {
+    fn drop(&mut self) {
+        let asked = lock(&self.shared.state).cancelled.clone();
+        let cancelled = asked.unwrap_or_else(|| {
+            Cancelled::new(Reason::from("the event loop was closed"), self.spawned_at)
+        });
+        self.set(Err(JoinError::Cancelled(cancelled)));
+    }
+}
+
+impl<T: Send> RemoteTask<T> {
+    /// Blocks this thread until the task has ended.
+    ///
+    /// # Errors
+    /// As awaiting it.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop, which it would block: await the handle there.
+    ///
+    /// # asyncio
+    /// `concurrent.futures.Future.result()`.
+    #[track_caller]
+    pub fn join(self) -> Result<T, JoinError> {
+        refuse_on_loop();
+        let mut state = lock(&self.shared.state);
+        loop {
+            if let Some(result) = state.result.take() {
+                return result;
+            }
+            state = self.shared.ended.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
+        }
+    }
+
+    /// Blocks this thread until the task has ended or `limit` has passed; then the handle comes
+    /// back as the error and the task runs on.
+    ///
+    /// # Errors
+    /// The handle, at the limit; inside, as awaiting it.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop.
+    #[track_caller]
+    pub fn join_timeout(self, limit: Duration) -> Result<Result<T, JoinError>, Self> {
+        refuse_on_loop();
+        let deadline = Instant::now().checked_add(limit);
+        let mut state = lock(&self.shared.state);
+        loop {
+            if let Some(result) = state.result.take() {
+                return Ok(result);
+            }
+            // A deadline beyond the clock's range is no deadline: an hour at a time.
+            let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                drop(state);
+                return Err(self);
+            }
+            state = match self.shared.ended.wait_timeout(state, left) {
+                Ok((state, _)) => state,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    /// Asks for the task's end; `false` if it had ended. See [`Task::cancel`](crate::Task::cancel).
+    #[track_caller]
+    pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
+        let cancelled = Cancelled::new(reason.into(), Location::caller());
+        let mut state = lock(&self.shared.state);
+        if state.done {
+            return false;
+        }
+        state.cancelled.get_or_insert(cancelled);
+        let task = state.task.take();
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+        true
+    }
+
+    /// Has the task ended?
+    pub fn is_finished(&self) -> bool {
+        lock(&self.shared.state).done
+    }
+}
+
+#[track_caller]
+fn refuse_on_loop() {
+    assert!(
+        !context::is_loop_thread(),
+        "blocking on a task would block this thread's event loop: await the handle instead"
+    );
+}
+
+impl<T: Send> Future for RemoteTask<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let waker = cx.waker().clone();
+        let mut state = lock(&self.shared.state);
+        if let Some(result) = state.result.take() {
+            drop(state);
+            return Poll::Ready(result);
+        }
+        assert!(!state.done, "a task was awaited again after it gave its result");
+        let old = state.waiter.replace(waker);
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+impl<T> Debug for RemoteTask<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let done = lock(&self.shared.state).done;
+        f.debug_struct("RemoteTask").field("finished", &done).finish()
+    }
+}

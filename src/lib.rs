@@ -1,0 +1,56 @@
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+compile_error!("petla runs on 64-bit Linux only: it is built on epoll and on 64-bit wakers");
+
+// Floor 0
+mod context;
+pub mod error;
+#[allow(unsafe_code)]
+mod pin;
+#[allow(unsafe_code)]
+mod rt;
+#[allow(unsafe_code)]
+mod sys;
+// Floor 1
+mod clock;
+#[allow(unsafe_code)]
+mod mailbox;
+mod reactor;
+#[allow(unsafe_code)]
+mod run_queue;
+mod timer_queue;
+#[allow(unsafe_code)]
+mod wait_list;
+// Floor 2
+pub mod local;
+pub mod primitives;
+pub mod sync;
+#[allow(unsafe_code)]
+pub mod task;
+// Floor 3
+#[allow(unsafe_code)]
+mod kernel;
+// Floor 5
+pub mod time;
+// Floor 7
+pub mod event_loop;
+pub mod net;
+
+#[doc(inline)]
+pub use error::{Cancelled, Elapsed, JoinError, Panic, Reason};
+#[doc(inline)]
+pub use event_loop::{EventLoop, LoopHandle, RemoteTask, run};
+#[doc(inline)]
+pub use futures_core::Stream;
+#[doc(inline)]
+pub use kernel::{all_tasks, current_task, spawn, spawn_eager};
+#[doc(inline)]
+pub use task::{ContextVar, Task, TaskId, TaskRef};
+#[doc(inline)]
+pub use time::{
+    Interval, Sleep, Timeout, interval, now, sleep, sleep_until, timeout, timeout_at, wait_for,
+    yield_now,
+};
