@@ -88,6 +88,7 @@ pub(crate) enum Direction {
 pub(crate) struct WaiterId(u64);
 
 struct Source {
+    fd: RawFd,
     version: u32,
     sticky: bool,
     read: Side,
@@ -122,7 +123,7 @@ impl Reactor {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.sources.is_empty()
+        self.len() == 0
     }
 
     /// Registers `fd`; neither direction is ready. Call it after the first `EAGAIN`, and for a
@@ -132,12 +133,12 @@ impl Reactor {
     /// Those of [`Epoll::add`]; nothing is registered then.
     pub(crate) fn register(&mut self, epoll: &Epoll, fd: RawFd) -> io::Result<SourceKey> {
         let version = self.last_version.checked_add(1).unwrap_or(1);
-        let slot = self.sources.vacant_entry();
-        let index = u32::try_from(slot.key()).expect("descriptors are fewer than 2^31");
+        let index = u32::try_from(self.sources.vacant_key()).expect("fewer than 2^31");
         let key = SourceKey { index, version };
-        epoll.add(fd, key.to_bits())?;
+        self.add(epoll, fd, key)?;
         let (read, write) = (Side::default(), Side::default());
-        slot.insert(Source {
+        self.sources.insert(Source {
+            fd,
             version,
             sticky: false,
             read,
@@ -145,6 +146,22 @@ impl Reactor {
         });
         self.last_version = version;
         Ok(key)
+    }
+
+    fn add(&self, epoll: &Epoll, fd: RawFd, key: SourceKey) -> io::Result<()> {
+        match epoll.add(fd, key.to_bits()) {
+            // Left behind by an owner who gave the descriptor away on another thread.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !self.holds(fd) => {
+                epoll.delete(fd)?;
+                epoll.add(fd, key.to_bits())
+            }
+            added => added,
+        }
+    }
+
+    /// Does a registration name this descriptor? Looks through all of them.
+    pub(crate) fn holds(&self, fd: RawFd) -> bool {
+        self.sources.iter().any(|(_, source)| source.fd == fd)
     }
 
     /// Forgets the descriptor and hands out the wakers of all that waited for it. The caller
@@ -304,5 +321,4 @@ impl Side {
 }
 
 #[cfg(test)]
-#[path = "reactor/tests.rs"]
 mod tests;

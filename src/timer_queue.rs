@@ -111,7 +111,7 @@ impl<T> TimerQueue<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// Adds a timer. A deadline in the past is due at once; `u64::MAX` means never, as the
@@ -369,5 +369,4 @@ fn children(position: usize, len: usize) -> std::ops::Range<usize> {
 }
 
 #[cfg(test)]
-#[path = "timer_queue/tests.rs"]
 mod tests;

@@ -85,17 +85,8 @@ impl<F: AsyncFnOnce() -> T, T> Runner<F, T> {
         if answer.cancel_requested(None).is_some() {
             return; // before its first poll: it never runs
         }
-        let mut future = pin!(f());
-        let result = poll_fn(|cx| {
-            if let Some(cancelled) = answer.cancel_requested(Some(cx.waker())) {
-                return Poll::Ready(Err(JoinError::Cancelled(cancelled)));
-            }
-            match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-                Ok(poll) => poll.map(Ok),
-                Err(payload) => Poll::Ready(Err(JoinError::Panicked(Panic::new(payload)))),
-            }
-        })
-        .await;
+        let result = answer.drive(f()).await;
+        // The future is gone by now: whoever sees the result may rely on that.
         answer.set(result);
     }
 }
@@ -112,6 +103,21 @@ impl<T> Answer<T> {
         drop(state);
         drop(old);
         None
+    }
+
+    /// Polls `future` to its end, or until a cancel is asked for.
+    async fn drive(&self, future: impl Future<Output = T>) -> Result<T, JoinError> {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            if let Some(cancelled) = self.cancel_requested(Some(cx.waker())) {
+                return Poll::Ready(Err(JoinError::Cancelled(cancelled)));
+            }
+            match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+                Ok(poll) => poll.map(Ok),
+                Err(payload) => Poll::Ready(Err(JoinError::Panicked(Panic::new(payload)))),
+            }
+        })
+        .await
     }
 
     /// The first result stays.
@@ -137,7 +143,7 @@ impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
         let asked = lock(&self.shared.state).cancelled.clone();
         let cancelled = asked.unwrap_or_else(|| {
-            Cancelled::new(Reason::from("the event loop was closed"), self.spawned_at)
+            Cancelled::new(Reason::from("its task was dropped, or its loop closed"), self.spawned_at)
         });
         self.set(Err(JoinError::Cancelled(cancelled)));
     }

@@ -33,6 +33,7 @@ use crate::mailbox::{self, LoopId};
 pub(crate) use crate::reactor::Direction;
 use crate::reactor::{SourceKey, WaiterId};
 use crate::sys::epoll::poll_now;
+use crate::task::token::wake_safely;
 
 /// How one sees that nothing is left in a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +98,7 @@ impl Source {
     }
 
     pub(crate) fn wait(&self, direction: Direction) -> Wait<'_> {
-        Wait { source: self, direction, id: None }
+        Wait { source: self, direction, place: None }
     }
 
     fn home(&self) -> Option<LoopId> {
@@ -172,30 +173,18 @@ impl Source {
     }
 
     /// Takes the source out of its loop, and closes `fd`.
+    ///
+    /// On another thread, or between two runs: a descriptor that was never lent is closed at
+    /// once, and leaves epoll by that; one that was goes along in the post, to be removed first.
     fn deregister(&self, fd: Option<OwnedFd>) {
         let Some(home) = self.home() else { return };
-        let by_hand = fd.is_none() || self.lent.load(Relaxed);
         let (raw, key) = (self.raw, self.key());
-        let mut fd = Some(fd);
-        let here = Kernel::with(|kernel| {
-            let own = kernel.id == home;
-            if own {
-                kernel.forget_source(key, by_hand.then_some(raw));
-                drop(fd.take());
-            }
-            own
+        let by_hand = fd.is_none() || self.lent.load(Relaxed);
+        let kept = if by_hand { fd } else { None };
+        on_loop(home, move |kernel| {
+            kernel.forget_source(key, by_hand.then_some(raw));
+            drop(kept);
         });
-        if here == Some(true) {
-            return;
-        }
-        // Another thread, or between two runs. A descriptor that was never lent is closed here,
-        // and leaves epoll by that; one that was goes along, to be removed before it is closed.
-        let fd = fd.flatten().filter(|_| by_hand);
-        let post = Box::new(move || {
-            Kernel::with(|kernel| kernel.forget_source(key, fd.as_ref().map(|fd| fd.as_raw_fd())));
-            drop(fd);
-        });
-        drop(mailbox::post(home, post));
     }
 }
 
@@ -209,16 +198,18 @@ impl Drop for Source {
 }
 
 impl Kernel {
-    /// Drops a slot of the reactor, and `by_hand` from epoll.
+    /// Drops a slot of the reactor, and its descriptor from epoll if closing does not do that.
     fn forget_source(&self, key: SourceKey, by_hand: Option<RawFd>) {
+        let wakers = self.reactor.borrow_mut().deregister(key);
+        // A post may come late: then the number can be a newer source's.
         if let Some(raw) = by_hand
             && !self.is_forked()
+            && !self.reactor.borrow().holds(raw)
         {
             // Fails when the descriptor is closed already, which does the same.
             let _ = self.epoll.delete(raw);
         }
-        let wakers = self.reactor.borrow_mut().deregister(key);
-        drop(wakers);
+        wakers.into_iter().for_each(wake_safely);
     }
 }
 
@@ -227,14 +218,18 @@ impl Kernel {
 pub(crate) struct Wait<'a> {
     source: &'a Source,
     direction: Direction,
-    id: Option<WaiterId>,
+    place: Option<Place>,
 }
 
-impl<'a> Wait<'a> {
-    pub(crate) fn source(&self) -> &'a Source {
-        self.source
-    }
+/// Where a waiter stands. The source may move to another loop meanwhile, the place does not.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    home: LoopId,
+    key: SourceKey,
+    id: WaiterId,
+}
 
+impl Wait<'_> {
     /// Tries `op`, unless the descriptor is known not to be ready, and waits on `WouldBlock`.
     ///
     /// # Errors
@@ -287,41 +282,51 @@ impl<'a> Wait<'a> {
     fn park_on(&mut self, kernel: &Kernel, cx: &mut Context<'_>) -> io::Result<()> {
         if !self.source.is_at_home(kernel)? {
             self.source.register(kernel)?;
-            self.id = None; // a slot of a closed loop, if any
         }
-        let (key, direction) = (self.source.key(), self.direction);
+        let (home, key, direction) = (kernel.id, self.source.key(), self.direction);
+        let here = self.place.filter(|place| place.home == home && place.key == key);
+        let mut id = here.map(|place| place.id);
         let waker = cx.waker().clone();
         let replaced = {
             let mut reactor = kernel.reactor.borrow_mut();
             reactor.clear(key, direction);
-            reactor.wait(key, direction, &mut self.id, waker)
+            reactor.wait(key, direction, &mut id, waker)
         };
         drop(replaced);
+        self.place = id.map(|id| Place { home, key, id });
         Ok(())
     }
 }
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
-        let (Some(id), Some(home)) = (self.id, self.source.home()) else { return };
-        let (key, direction) = (self.source.key(), self.direction);
-        let forget = move |kernel: &Kernel| {
-            let waker = kernel.reactor.borrow_mut().forget(key, direction, id);
-            drop(waker);
+        let (Some(place), direction) = (self.place, self.direction) else {
+            return;
         };
-        let here = Kernel::with(|kernel| {
-            let own = kernel.id == home;
-            if own {
-                forget(kernel);
-            }
-            own
-        });
-        if here != Some(true) {
-            let post = Box::new(move || {
-                Kernel::with(forget);
-            });
-            drop(mailbox::post(home, post));
+        let forget = move |kernel: &Kernel| {
+            let forgotten = kernel.reactor.borrow_mut().forget(place.key, direction, place.id);
+            drop(forgotten);
+        };
+        on_loop(place.home, forget);
+    }
+}
+
+/// Does something to a loop's reactor: now, or by a post if the loop does not run on this thread.
+fn on_loop(home: LoopId, act: impl FnOnce(&Kernel) + Send + 'static) {
+    let mut act = Some(act);
+    Kernel::with(|kernel| {
+        if kernel.id == home
+            && let Some(act) = act.take()
+        {
+            act(kernel);
         }
+    });
+    if let Some(act) = act {
+        let post = move || {
+            Kernel::with(act);
+        };
+        // A closed loop has nothing left to do it to.
+        drop(mailbox::post(home, Box::new(post)));
     }
 }
 

@@ -387,7 +387,10 @@ fn a_foreign_waker_may_use_the_reactor_when_it_is_dropped() {
             .into_iter()
             .collect()
     });
-    assert!(!SHUT_OUT.get(), "a waker was dropped while the reactor was borrowed");
+    assert!(
+        !SHUT_OUT.get(),
+        "a waker was dropped while the reactor was borrowed"
+    );
 }
 
 proptest! {

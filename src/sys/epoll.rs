@@ -207,13 +207,9 @@ impl Events {
             .map(|event| (event.u64, Flags(event.events)))
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.filled
-    }
-
-    /// Whether more events may be waiting: the buffer was too small for them.
-    pub(crate) fn is_full(&self) -> bool {
-        self.filled == self.buffer.len()
     }
 }
 

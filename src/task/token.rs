@@ -52,8 +52,16 @@ fn wake(data: *const ()) {
     let (loop_index, generation, slot) = unpack(data);
     match queue() {
         Some(queue) if queue.loop_index() == loop_index => queue.wake(slot, generation),
-        _ => wake_elsewhere(loop_index, slot),
+        _ => wake_token_elsewhere(data),
     }
+}
+
+/// Unpacks again, so that the path above has less to keep across a call.
+#[cold]
+#[inline(never)]
+fn wake_token_elsewhere(data: *const ()) {
+    let (loop_index, _, slot) = unpack(data);
+    wake_elsewhere(loop_index, slot);
 }
 
 /// Wakes the task in `slot` of a loop that is alive, from the loop's own thread.

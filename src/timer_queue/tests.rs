@@ -18,7 +18,10 @@ impl<T> TimerQueue<T> {
             (before, index, listed) = (index, newer, listed + 1);
         }
         assert_eq!(self.newest_new, before);
-        assert!(listed > 0 || self.new_bound == u64::MAX, "looks would file nothing");
+        assert!(
+            listed > 0 || self.new_bound == u64::MAX,
+            "looks would file nothing"
+        );
         assert_eq!(self.heap.len() + listed, self.entries.len());
         for (at, item) in self.heap.iter().enumerate() {
             let entry = &self.entries[item.index as usize];
