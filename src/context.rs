@@ -43,17 +43,16 @@ pub(crate) fn poll_number() -> u32 {
     POLL.get()
 }
 
-/// Notes that `task` is polled from now on; returns the number of this poll.
+/// Notes that `task` is polled from now on; returns the task before and the number of this poll.
 #[inline(always)]
-pub(crate) fn begin_poll(task: u32) -> u32 {
+pub(crate) fn begin_poll(task: u32) -> (u32, u32) {
     let number = POLL.get().wrapping_add(1);
     POLL.set(number);
-    TASK.set(task);
-    number
+    (TASK.replace(task), number)
 }
 
-/// Notes that no task is polled any more.
+/// Notes that `outer` is polled again, or no task.
 #[inline(always)]
-pub(crate) fn end_poll() {
-    TASK.set(NO_TASK);
+pub(crate) fn end_poll(outer: u32) {
+    TASK.set(outer);
 }

@@ -23,7 +23,9 @@ pub struct Builder {
 
 impl Builder {
     pub(super) fn new() -> Self {
-        Builder { spin: Duration::ZERO }
+        Builder {
+            spin: Duration::ZERO,
+        }
     }
 
     /// Keeps looking for up to `limit` before the loop sleeps, and wakes `limit` early for a
@@ -40,6 +42,8 @@ impl Builder {
     /// # Errors
     /// As [`EventLoop::new`].
     pub fn build(self) -> io::Result<EventLoop> {
-        Ok(EventLoop { kernel: Kernel::new(self.spin)? })
+        Ok(EventLoop {
+            kernel: Kernel::new(self.spin)?,
+        })
     }
 }

@@ -41,7 +41,9 @@ impl CallHandle {
 
 impl Debug for CallHandle {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallHandle").field("over", &self.task.is_finished()).finish()
+        f.debug_struct("CallHandle")
+            .field("over", &self.task.is_finished())
+            .finish()
     }
 }
 
@@ -73,7 +75,14 @@ pub(super) fn call_soon(
     f: impl FnOnce() + 'static,
     at: &'static Location<'static>,
 ) -> CallHandle {
-    spawn(kernel, Call { sleep: None, f: Some(f) }, at)
+    spawn(
+        kernel,
+        Call {
+            sleep: None,
+            f: Some(f),
+        },
+        at,
+    )
 }
 
 pub(super) fn call_at(
@@ -82,7 +91,14 @@ pub(super) fn call_at(
     f: impl FnOnce() + 'static,
     at: &'static Location<'static>,
 ) -> CallHandle {
-    spawn(kernel, Call { sleep: Some(sleep), f: Some(f) }, at)
+    spawn(
+        kernel,
+        Call {
+            sleep: Some(sleep),
+            f: Some(f),
+        },
+        at,
+    )
 }
 
 fn spawn<F: FnOnce() + 'static>(
@@ -90,5 +106,7 @@ fn spawn<F: FnOnce() + 'static>(
     call: Call<F>,
     at: &'static Location<'static>,
 ) -> CallHandle {
-    CallHandle { task: kernel.spawn(call, at, Flags::NEW.with(Flags::CALLBACK)) }
+    CallHandle {
+        task: kernel.spawn(call, at, Flags::NEW.with(Flags::CALLBACK)),
+    }
 }

@@ -60,7 +60,10 @@ impl LoopHandle {
     /// # asyncio
     /// `loop.call_soon_threadsafe`.
     #[track_caller]
-    pub fn call_soon_threadsafe(&self, f: impl FnOnce() + Send + 'static) -> Result<(), LoopClosed> {
+    pub fn call_soon_threadsafe(
+        &self,
+        f: impl FnOnce() + Send + 'static,
+    ) -> Result<(), LoopClosed> {
         let at = Location::caller();
         let call = move || {
             Kernel::with(|kernel| drop(callback::call_soon(kernel, f, at)));

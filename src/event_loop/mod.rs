@@ -17,6 +17,8 @@ mod builder;
 mod callback;
 mod error;
 mod loop_handle;
+#[cfg(all(test, petla_loom))]
+mod models;
 mod remote_task;
 
 use std::fmt::{self, Debug, Formatter};
@@ -36,8 +38,8 @@ pub use remote_task::RemoteTask;
 use crate::error::JoinError;
 use crate::kernel::source::Direction;
 use crate::kernel::{Kernel, Phase};
-use crate::task::{Flags, Task};
 pub use crate::task::Report;
+use crate::task::{Flags, Task};
 
 /// Runs `main` on a new loop until it ends; then drops every other task and closes the loop.
 ///
@@ -172,7 +174,11 @@ impl EventLoop {
     pub fn run_forever(&self) -> Result<(), RunError> {
         self.check_runnable()?;
         self.kernel.run_forever();
-        if self.kernel.is_forked() { Err(RunError::Forked) } else { Ok(()) }
+        if self.kernel.is_forked() {
+            Err(RunError::Forked)
+        } else {
+            Ok(())
+        }
     }
 
     fn check_runnable(&self) -> Result<(), RunError> {
@@ -270,7 +276,12 @@ impl EventLoop {
     /// `loop.call_at`.
     #[track_caller]
     pub fn call_at(&self, when: Instant, f: impl FnOnce() + 'static) -> CallHandle {
-        callback::call_at(&self.kernel, crate::time::sleep_until(when), f, Location::caller())
+        callback::call_at(
+            &self.kernel,
+            crate::time::sleep_until(when),
+            f,
+            Location::caller(),
+        )
     }
 
     /// Calls `f` whenever `fd` has something to read, instead of the reader it had.

@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 use crate::context;
 use crate::error::{Cancelled, JoinError, Panic, Reason};
 use crate::rt::{Arc, Condvar, Mutex, lock};
+use crate::task::report;
+use crate::task::token::wake_safely;
 
 struct Shared<T> {
     state: Mutex<State<T>>,
@@ -35,6 +37,8 @@ struct State<T> {
     result: Option<Result<T, JoinError>>,
     /// The result is set, or was and has been taken.
     done: bool,
+    /// The handle is gone: a panic has to be reported.
+    abandoned: bool,
     cancelled: Option<Cancelled>,
     /// Who awaits the handle.
     waiter: Option<Waker>,
@@ -42,9 +46,22 @@ struct State<T> {
     task: Option<Waker>,
 }
 
+impl<T> State<T> {
+    /// # Panics
+    /// If the result was taken before.
+    fn take(&mut self) -> Option<Result<T, JoinError>> {
+        let result = self.result.take();
+        assert!(
+            result.is_some() || !self.done,
+            "a task was awaited again after it gave its result"
+        );
+        result
+    }
+}
+
 /// A task of another thread's loop: await it anywhere, or block a plain thread on it.
 ///
-/// Dropping it lets the task run on.
+/// Dropping it lets the task run on; its panic is then reported to the loop's exception handler.
 ///
 /// # Cancel safety
 /// **Strict** for a borrowed handle.
@@ -71,10 +88,22 @@ pub(super) fn pair<F, T>(
     f: F,
     spawned_at: &'static Location<'static>,
 ) -> (RemoteTask<T>, Runner<F, T>) {
-    let state =
-        State { result: None, done: false, cancelled: None, waiter: None, task: None };
-    let shared = Arc::new(Shared { state: Mutex::new(state), ended: Condvar::new() });
-    let answer = Answer { shared: Arc::clone(&shared), spawned_at };
+    let state = State {
+        result: None,
+        done: false,
+        abandoned: false,
+        cancelled: None,
+        waiter: None,
+        task: None,
+    };
+    let shared = Arc::new(Shared {
+        state: Mutex::new(state),
+        ended: Condvar::new(),
+    });
+    let answer = Answer {
+        shared: Arc::clone(&shared),
+        spawned_at,
+    };
     (RemoteTask { shared }, Runner { f, answer })
 }
 
@@ -85,7 +114,7 @@ impl<F: AsyncFnOnce() -> T, T> Runner<F, T> {
         if answer.cancel_requested(None).is_some() {
             return; // before its first poll: it never runs
         }
-        let result = answer.drive(f()).await;
+        let result = answer.drive(f).await;
         // The future is gone by now: whoever sees the result may rely on that.
         answer.set(result);
     }
@@ -105,16 +134,20 @@ impl<T> Answer<T> {
         None
     }
 
-    /// Polls `future` to its end, or until a cancel is asked for.
-    async fn drive(&self, future: impl Future<Output = T>) -> Result<T, JoinError> {
-        let mut future = pin!(future);
+    /// Makes the future and polls it to its end, or until a cancel is asked for.
+    async fn drive<F: AsyncFnOnce() -> T>(&self, f: F) -> Result<T, JoinError> {
+        let panicked = |payload| Err(JoinError::Panicked(Panic::new(payload)));
+        let mut future = match catch_unwind(AssertUnwindSafe(|| f())) {
+            Ok(future) => pin!(future),
+            Err(payload) => return panicked(payload),
+        };
         poll_fn(|cx| {
             if let Some(cancelled) = self.cancel_requested(Some(cx.waker())) {
                 return Poll::Ready(Err(JoinError::Cancelled(cancelled)));
             }
             match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
                 Ok(poll) => poll.map(Ok),
-                Err(payload) => Poll::Ready(Err(JoinError::Panicked(Panic::new(payload)))),
+                Err(payload) => Poll::Ready(panicked(payload)),
             }
         })
         .await
@@ -128,14 +161,28 @@ impl<T> Answer<T> {
             return drop(result);
         }
         state.done = true;
-        state.result = Some(result);
+        let unseen = if state.abandoned {
+            Some(result)
+        } else {
+            state.result = Some(result);
+            None
+        };
         let (waiter, task) = (state.waiter.take(), state.task.take());
         drop(state);
         self.shared.ended.notify_all();
         drop(task);
         if let Some(waiter) = waiter {
-            waiter.wake();
+            wake_safely(waiter);
         }
+        report_unseen(unseen);
+    }
+}
+
+/// What nobody will take: a panic is reported, as for any task.
+fn report_unseen<T>(result: Option<Result<T, JoinError>>) {
+    if let Some(Err(JoinError::Panicked(panic))) = result {
+        let message = "a task spawned from another thread panicked and nobody awaited it";
+        report::panicked(message, None, panic.into_payload());
     }
 }
 
@@ -143,7 +190,10 @@ impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
         let asked = lock(&self.shared.state).cancelled.clone();
         let cancelled = asked.unwrap_or_else(|| {
-            Cancelled::new(Reason::from("its task was dropped, or its loop closed"), self.spawned_at)
+            Cancelled::new(
+                Reason::from("its task was dropped, or its loop closed"),
+                self.spawned_at,
+            )
         });
         self.set(Err(JoinError::Cancelled(cancelled)));
     }
@@ -165,10 +215,14 @@ impl<T: Send> RemoteTask<T> {
         refuse_on_loop();
         let mut state = lock(&self.shared.state);
         loop {
-            if let Some(result) = state.result.take() {
+            if let Some(result) = state.take() {
                 return result;
             }
-            state = self.shared.ended.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
+            state = self
+                .shared
+                .ended
+                .wait(state)
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
         }
     }
 
@@ -186,7 +240,7 @@ impl<T: Send> RemoteTask<T> {
         let deadline = Instant::now().checked_add(limit);
         let mut state = lock(&self.shared.state);
         loop {
-            if let Some(result) = state.result.take() {
+            if let Some(result) = state.take() {
                 return Ok(result);
             }
             // A deadline beyond the clock's range is no deadline: an hour at a time.
@@ -241,11 +295,10 @@ impl<T: Send> Future for RemoteTask<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let waker = cx.waker().clone();
         let mut state = lock(&self.shared.state);
-        if let Some(result) = state.result.take() {
+        if let Some(result) = state.take() {
             drop(state);
             return Poll::Ready(result);
         }
-        assert!(!state.done, "a task was awaited again after it gave its result");
         let old = state.waiter.replace(waker);
         drop(state);
         drop(old);
@@ -253,9 +306,22 @@ impl<T: Send> Future for RemoteTask<T> {
     }
 }
 
+impl<T> Drop for RemoteTask<T> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.shared.state);
+        state.abandoned = true;
+        let (result, waiter) = (state.result.take(), state.waiter.take());
+        drop(state);
+        drop(waiter);
+        report_unseen(result);
+    }
+}
+
 impl<T> Debug for RemoteTask<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let done = lock(&self.shared.state).done;
-        f.debug_struct("RemoteTask").field("finished", &done).finish()
+        f.debug_struct("RemoteTask")
+            .field("finished", &done)
+            .finish()
     }
 }

@@ -17,7 +17,10 @@ const POLLS_MAX: u32 = 64;
 const LONG_NS: u64 = 100_000;
 /// An interval shorter than this doubles it. Between the two it stays, so that it settles.
 const SHORT_NS: u64 = 50_000;
-const _: () = assert!(SHORT_NS * 2 <= LONG_NS, "else one doubling could cause a halving");
+const _: () = assert!(
+    SHORT_NS * 2 <= LONG_NS,
+    "else one doubling could cause a halving"
+);
 
 pub(super) struct Budget {
     left: Cell<u32>,
@@ -28,7 +31,11 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Budget { left: Cell::new(POLLS_MAX), size: Cell::new(POLLS_MAX), since_ns: Cell::new(None) }
+        Budget {
+            left: Cell::new(POLLS_MAX),
+            size: Cell::new(POLLS_MAX),
+            since_ns: Cell::new(None),
+        }
     }
 
     /// Counts one poll; true when a look is due.

@@ -210,7 +210,10 @@ impl Kernel {
         let slots = (0..self.run.slots()).filter_map(|slot| self.run.task(slot));
         // SAFETY: Share: a task in a slot is alive.
         let headers = slots.map(|task| unsafe { task.as_ref() });
-        headers.filter(|header| !header.is_callback()).map(TaskRef::of).collect()
+        headers
+            .filter(|header| !header.is_callback())
+            .map(TaskRef::of)
+            .collect()
     }
 }
 
@@ -238,15 +241,19 @@ fn to_handler(report: &Report<'_>) {
     let Some(mut handler) = handler else {
         return report::to_stderr(report);
     };
-    let call = std::panic::AssertUnwindSafe(|| handler(report));
-    if std::panic::catch_unwind(call).is_err() {
+    if !report::quietly(|| handler(report)) {
+        report::to_stderr(&report::simple(
+            "the exception handler panicked on this report:",
+        ));
         report::to_stderr(report);
-        report::to_stderr(&report::simple("the exception handler panicked on this report"));
     }
+    // A handler that installed another one has had its say, and is dropped.
+    let mut handler = Some(handler);
     Kernel::with(|kernel| {
         let mut place = kernel.handler.borrow_mut();
-        // A handler that installed another one has had its say.
-        place.get_or_insert(handler);
+        if place.is_none() {
+            *place = handler.take();
+        }
     });
 }
 

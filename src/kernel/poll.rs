@@ -67,7 +67,11 @@ impl Kernel {
         match slot {
             Some(slot) => {
                 self.eager_depth.set(depth + 1);
-                self.poll(Ready { slot, generation: self.run.generation(slot), task });
+                self.poll(Ready {
+                    slot,
+                    generation: self.run.generation(slot),
+                    task,
+                });
                 self.eager_depth.set(depth);
             }
             None => self.stillborn(task),
@@ -86,7 +90,15 @@ impl Kernel {
         let id = self.next_task.get();
         self.next_task.set(id + 1);
         let loop_index = self.run.loop_index();
-        let task = cell::allocate(future, Birth { id, loop_index, spawned_at, flags });
+        let task = cell::allocate(
+            future,
+            Birth {
+                id,
+                loop_index,
+                spawned_at,
+                flags,
+            },
+        );
         // SAFETY: the cell is new and ours.
         let header = unsafe { task.as_ref() };
         inherit(header);
@@ -119,27 +131,46 @@ impl Kernel {
 
     /// Polls the task in `slot`, or ends it if it is to be cancelled.
     #[inline(always)]
-    pub(super) fn poll(&self, Ready { slot, generation, task }: Ready<Header>) {
+    pub(super) fn poll(
+        &self,
+        Ready {
+            slot,
+            generation,
+            task,
+        }: Ready<Header>,
+    ) {
         // SAFETY: Share: a task in a slot is alive.
         let header = unsafe { task.as_ref() };
-        if header.is(Flags::CANCEL) {
+        if !header.is_pollable() {
             return self.cancel_now(slot, task);
         }
         let waker = token::waker(self.run.loop_index(), generation, slot);
         let polling = token::begin(task);
-        let number = context::begin_poll(slot);
+        let (outer, number) = context::begin_poll(slot);
         let polled = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: the slot was taken out of the ring, so no other poll of it is under way,
             // and the loop has not let go.
             unsafe { cell::poll_task(task, &mut Context::from_waker(&waker)) }
         }));
-        context::end_poll();
+        context::end_poll(outer);
         drop(polling);
-        wait_list::after_poll(slot, number);
         match polled {
             Ok(false) => {}
             Ok(true) => self.finish(slot, task),
             Err(payload) => self.panicked(slot, task, payload),
+        }
+        if wait_list::has_unclaimed(slot) {
+            self.pass_on(slot, number);
+        }
+    }
+
+    /// Passes on what the task in `slot` was granted and did not look at.
+    #[cold]
+    #[inline(never)]
+    fn pass_on(&self, slot: u32, number: u32) {
+        let passed = catch_unwind(AssertUnwindSafe(|| wait_list::after_poll(slot, number)));
+        if let Err(payload) = passed {
+            report::panicked("a waker panicked", None, payload);
         }
     }
 
@@ -158,12 +189,16 @@ impl Kernel {
     }
 
     /// Drops the future of a task that was asked to end, and ends it.
+    ///
+    /// Also the end of a task that has lost its future otherwise, so that it is never polled.
     #[cold]
     #[inline(never)]
     pub(super) fn cancel_now(&self, slot: u32, task: NonNull<Header>) {
         // SAFETY: Share: a task in a slot is alive.
         let header = unsafe { task.as_ref() };
-        let cancelled = header.take_cancelled().unwrap_or_else(|| loop_closed(header.spawned_at()));
+        let cancelled = header
+            .take_cancelled()
+            .unwrap_or_else(|| loop_closed(header.spawned_at()));
         self.drop_cancelled(task, cancelled);
         self.finish(slot, task);
     }

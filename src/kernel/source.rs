@@ -68,7 +68,14 @@ impl Source {
 
     fn make(raw: RawFd, fd: Option<OwnedFd>, drain: Drain) -> Source {
         let (home, key) = (AtomicU64::new(0), AtomicU64::new(0));
-        Source { raw, fd, home, key, lent: AtomicBool::new(false), drain }
+        Source {
+            raw,
+            fd,
+            home,
+            key,
+            lent: AtomicBool::new(false),
+            drain,
+        }
     }
 
     /// The number, for our own system calls.
@@ -83,7 +90,10 @@ impl Source {
     /// If the source does not own it.
     pub(crate) fn lend(&self) -> BorrowedFd<'_> {
         self.lent.store(true, Relaxed);
-        self.fd.as_ref().expect("a borrowed source lends nothing").as_fd()
+        self.fd
+            .as_ref()
+            .expect("a borrowed source lends nothing")
+            .as_fd()
     }
 
     /// Gives the descriptor up, no longer known to any loop.
@@ -98,7 +108,11 @@ impl Source {
     }
 
     pub(crate) fn wait(&self, direction: Direction) -> Wait<'_> {
-        Wait { source: self, direction, place: None }
+        Wait {
+            source: self,
+            direction,
+            place: None,
+        }
     }
 
     fn home(&self) -> Option<LoopId> {
@@ -121,16 +135,24 @@ impl Source {
             Some(home) if mailbox::post(home, Box::new(|| ())).is_ok() => Err(wrong_loop()),
             Some(home) => {
                 // That loop is closed, and its epoll with it.
-                let _ = self.home.compare_exchange(home.to_bits(), 0, Relaxed, Relaxed);
+                let _ = self
+                    .home
+                    .compare_exchange(home.to_bits(), 0, Relaxed, Relaxed);
                 Ok(false)
             }
         }
     }
 
     pub(super) fn register(&self, kernel: &Kernel) -> io::Result<()> {
-        let claim = self.home.compare_exchange(0, kernel.id.to_bits(), Relaxed, Relaxed);
+        let claim = self
+            .home
+            .compare_exchange(0, kernel.id.to_bits(), Relaxed, Relaxed);
         claim.map_err(|_| wrong_loop())?;
-        match kernel.reactor.borrow_mut().register(&kernel.epoll, self.raw) {
+        match kernel
+            .reactor
+            .borrow_mut()
+            .register(&kernel.epoll, self.raw)
+        {
             Ok(key) => {
                 self.key.store(key.to_bits(), Relaxed);
                 Ok(())
@@ -167,9 +189,11 @@ impl Source {
     }
 
     /// Takes a borrowed source out of its loop before its descriptor may be closed.
-    pub(super) fn leave(&self) {
-        self.deregister(None);
-        self.home.store(0, Relaxed);
+    pub(super) fn leave(&self, kernel: &Kernel) {
+        if self.home() == Some(kernel.id) {
+            kernel.forget_source(self.key(), Some(self.raw));
+            self.home.store(0, Relaxed);
+        }
     }
 
     /// Takes the source out of its loop, and closes `fd`.
@@ -284,7 +308,9 @@ impl Wait<'_> {
             self.source.register(kernel)?;
         }
         let (home, key, direction) = (kernel.id, self.source.key(), self.direction);
-        let here = self.place.filter(|place| place.home == home && place.key == key);
+        let here = self
+            .place
+            .filter(|place| place.home == home && place.key == key);
         let mut id = here.map(|place| place.id);
         let waker = cx.waker().clone();
         let replaced = {
@@ -304,7 +330,10 @@ impl Drop for Wait<'_> {
             return;
         };
         let forget = move |kernel: &Kernel| {
-            let forgotten = kernel.reactor.borrow_mut().forget(place.key, direction, place.id);
+            let forgotten = kernel
+                .reactor
+                .borrow_mut()
+                .forget(place.key, direction, place.id);
             drop(forgotten);
         };
         on_loop(place.home, forget);

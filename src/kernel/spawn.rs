@@ -80,7 +80,9 @@ where
 /// assert!(petla::current_task().is_none());
 /// ```
 pub fn current_task() -> Option<TaskRef> {
-    token::current().filter(|header| !header.is_callback()).map(TaskRef::of)
+    token::current()
+        .filter(|header| !header.is_callback())
+        .map(TaskRef::of)
 }
 
 /// Every task of this thread's loop that has not ended, callbacks left out. Empty outside a loop.

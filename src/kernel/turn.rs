@@ -76,11 +76,12 @@ impl Kernel {
         self.budget.slept();
     }
 
-    /// Looks again and again for as long as the builder's `spin` says; true if work turned up.
+    /// Looks again and again for as long as the builder's `spin` says; true if work turned up,
+    /// or a stop.
     fn spin_for_work(&self) -> bool {
-        let until = self.clock.now() + self.spin;
-        while self.run.ready() == 0 {
-            if self.clock.now() >= until {
+        let until = self.clock.now().checked_add(self.spin);
+        while self.run.ready() == 0 && !self.stopping.get() {
+            if until.is_some_and(|until| self.clock.now() >= until) {
                 return false;
             }
             self.look();
@@ -92,7 +93,11 @@ impl Kernel {
     fn timeout(&self) -> Option<u64> {
         let wake_at = self.wake_at()?;
         let left = wake_at.saturating_sub(self.clock.now_ns());
-        let early = if left > LONG_WAIT_NS { left / SECOND_STEP } else { 0 };
+        let early = if left > LONG_WAIT_NS {
+            left / SECOND_STEP
+        } else {
+            0
+        };
         let spin = u64::try_from(self.spin.as_nanos()).unwrap_or(u64::MAX);
         Some(left.saturating_sub(early.max(spin)))
     }
@@ -105,7 +110,11 @@ impl Kernel {
         for post in self.mailbox.take_posts() {
             let call = AssertUnwindSafe(post);
             if let Err(payload) = catch_unwind(call) {
-                report::panicked("a destructor on behalf of another thread panicked", None, payload);
+                report::panicked(
+                    "a destructor on behalf of another thread panicked",
+                    None,
+                    payload,
+                );
             }
         }
     }
@@ -126,7 +135,9 @@ impl Kernel {
 
     fn collect_events(&self, timeout: Option<u64>, woken: &mut Vec<Waker>) {
         let mut events = self.events.borrow_mut();
-        self.epoll.wait(&mut events, timeout).expect("epoll is open and its arguments are right");
+        self.epoll
+            .wait(&mut events, timeout)
+            .expect("epoll is open and its arguments are right");
         let mut reactor = self.reactor.borrow_mut();
         let ready = events.iter().filter(|&(key, _)| key != BELL);
         ready.for_each(|(key, flags)| reactor.event(key, flags, woken));

@@ -63,7 +63,12 @@ impl Kernel {
         callback: impl FnMut() + 'static,
         at: &'static Location<'static>,
     ) -> io::Result<()> {
-        let known = self.watches.0.borrow().get(&fd).and_then(|watched| watched.source.clone());
+        let known = self
+            .watches
+            .0
+            .borrow()
+            .get(&fd)
+            .and_then(|watched| watched.source.clone());
         let source = match known {
             Some(source) => source,
             None => {
@@ -89,7 +94,9 @@ impl Kernel {
     /// Ends a watch; `false` if there was none.
     pub(crate) fn unwatch(&self, fd: RawFd, direction: Direction) -> bool {
         let mut map = self.watches.0.borrow_mut();
-        let Some(watched) = map.get_mut(&fd) else { return false };
+        let Some(watched) = map.get_mut(&fd) else {
+            return false;
+        };
         let task = watched.place(direction).take();
         let empty = watched.reader.is_none() && watched.writer.is_none();
         let watched = if empty { map.remove(&fd) } else { None };
@@ -97,7 +104,7 @@ impl Kernel {
         // The source leaves epoll now, while the descriptor is certainly still open: the task,
         // which shares it, is only dropped in the next batch.
         if let Some(source) = watched.and_then(|watched| watched.source) {
-            source.leave();
+            source.leave(self);
         }
         task.is_some()
     }

@@ -21,7 +21,7 @@ use std::future::Future;
 use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
 use super::header::{Birth, Flags, Header};
@@ -72,7 +72,9 @@ pub(crate) fn allocate<F: Future>(future: F, birth: Birth) -> NonNull<Header> {
     };
     // SAFETY: the memory is ours, and a header is the first thing in a cell.
     unsafe { Header::write(cell.cast(), const { &Typed::<F>::VTABLE }, birth) };
-    let future = Stage { future: ManuallyDrop::new(future) };
+    let future = Stage {
+        future: ManuallyDrop::new(future),
+    };
     // SAFETY: the memory is ours, and large enough for the stage.
     unsafe { stage_of::<F>(cell.cast()).write(future) };
     cell.cast()
@@ -106,13 +108,38 @@ unsafe fn poll<F: Future>(task: NonNull<Header>, cx: &mut Context<'_>) -> bool {
     let Poll::Ready(output) = unsafe { Pin::new_unchecked(future) }.poll(cx) else {
         return false;
     };
+    let output = Rescued(ManuallyDrop::new(output));
     // SAFETY: the caller's, and the future is still there.
     unsafe { drop_future::<F>(task) };
     // SAFETY: the stage is empty now and belongs to the loop until DONE.
-    unsafe { stage.write(Stage { output: ManuallyDrop::new(output) }) };
+    unsafe {
+        stage.write(Stage {
+            output: output.into_inner(),
+        })
+    };
     // SAFETY: the loop keeps the cell alive.
     unsafe { task.as_ref() }.set(Flags::OUTPUT);
     true
+}
+
+/// An output whose future is being dropped. If that panics, a second panic, of the output's
+/// own destructor, is caught and reported: it would abort the process.
+struct Rescued<T>(ManuallyDrop<T>);
+
+impl<T> Rescued<T> {
+    #[inline(always)]
+    fn into_inner(self) -> ManuallyDrop<T> {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: read once; `this` is not dropped.
+        unsafe { ptr::read(&this.0) }
+    }
+}
+
+impl<T> Drop for Rescued<T> {
+    fn drop(&mut self) {
+        // SAFETY: taken once, when the drop of the future unwinds.
+        token::drop_safely(unsafe { ManuallyDrop::take(&mut self.0) });
+    }
 }
 
 /// # Safety
@@ -193,20 +220,22 @@ pub(crate) unsafe fn drop_task_future(task: NonNull<Header>) -> Result<(), Box<d
 pub(crate) unsafe fn finish(task: NonNull<Header>) {
     // SAFETY: the loop keeps the cell alive until this function ends its use of `header`.
     let header = unsafe { task.as_ref() };
-    if let Some(vars) = header.retire() {
-        token::drop_safely(vars);
-    }
+    // No foreign code between these two: whoever sees the task running finds it so.
+    let vars = header.retire();
     header.set(Flags::DONE);
     if header.is(Flags::HANDLE) {
         // The waker may drop the handle, which frees the cell: not touched after this.
         if let Some(joiner) = header.take_joiner() {
             token::wake_safely(joiner);
         }
-        return;
-    }
-    // SAFETY: the handle has let go, so the cell is ours alone.
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| unsafe { discard(task) })) {
+    } else if let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the handle has let go, so the cell is ours alone.
+        unsafe { discard(task) }
+    })) {
         report::panicked("the destructor of a task's output panicked", None, payload);
+    }
+    if vars.is_some() {
+        token::drop_safely(vars);
     }
 }
 

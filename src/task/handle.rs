@@ -60,7 +60,10 @@ impl<T> Task<T> {
     /// Held and Typed: the cell is new, its HANDLE flag is set, no other `Task` is made for it,
     /// and its output type is `T`.
     pub(crate) unsafe fn new(cell: NonNull<Header>) -> Self {
-        Task { cell, _owns: PhantomData }
+        Task {
+            cell,
+            _owns: PhantomData,
+        }
     }
 
     #[inline(always)]
@@ -92,7 +95,8 @@ impl<T> Task<T> {
     #[track_caller]
     #[doc(alias = "abort")]
     pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
-        self.header().cancel(Cancelled::new(reason.into(), Location::caller()))
+        self.header()
+            .cancel(Cancelled::new(reason.into(), Location::caller()))
     }
 
     /// From now on dropping the handle cancels the task, awaited or not.
@@ -223,7 +227,10 @@ impl<T> Debug for Task<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Task")
             .field("name", &self.name())
-            .field("spawned_at", &format_args!("{}", self.header().spawned_at()))
+            .field(
+                "spawned_at",
+                &format_args!("{}", self.header().spawned_at()),
+            )
             .field("finished", &self.is_finished())
             .finish()
     }

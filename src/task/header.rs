@@ -64,7 +64,10 @@ pub(crate) struct Header {
     flags: Cell<Flags>,
 }
 
-const _: () = assert!(size_of::<Header>() == 56, "a waiting task should stay below 140 bytes");
+const _: () = assert!(
+    size_of::<Header>() == 56,
+    "a waiting task should stay below 140 bytes"
+);
 
 /// Looks at a finished task's output in place, to report an error in it.
 pub(super) type Inspect = unsafe fn(&Header, *const ());
@@ -144,10 +147,17 @@ impl Header {
         self.is(Flags::CALLBACK)
     }
 
+    /// Does it have a future that nobody asked to end?
+    #[inline(always)]
+    pub(crate) fn is_pollable(&self) -> bool {
+        self.flags.get().0 & (Flags::FUTURE.0 | Flags::CANCEL.0) == Flags::FUTURE.0
+    }
+
     /// Has a panic been noted as its result?
     pub(crate) fn has_panicked(&self) -> bool {
         let panicked = |failure: &JoinError| failure.is_panic();
-        self.if_extra(|extra| extra.failure.as_ref().map(panicked)).unwrap_or(false)
+        self.if_extra(|extra| extra.failure.as_ref().map(panicked))
+            .unwrap_or(false)
     }
 
     pub(crate) fn slot(&self) -> u32 {
@@ -208,14 +218,20 @@ impl Header {
     /// The extra part, for whoever frees the cell.
     #[inline(always)]
     pub(super) fn take_extra(&self) -> Option<Box<Extra>> {
-        if self.is(Flags::EXTRA) { self.extra.take() } else { None }
+        if self.is(Flags::EXTRA) {
+            self.extra.take()
+        } else {
+            None
+        }
     }
 
     /// The record that outlives the cell, made at the first call.
     pub(super) fn info(&self) -> Rc<Info> {
         let this = NonNull::from(self);
         self.with_extra(|extra| {
-            let info = extra.info.get_or_insert_with(|| Rc::new(Info::new(self, this)));
+            let info = extra
+                .info
+                .get_or_insert_with(|| Rc::new(Info::new(self, this)));
             Rc::clone(info)
         })
     }

@@ -43,7 +43,11 @@ thread_local! {
 /// The class of a cell, or `None` for one that is malloc's business.
 pub(super) const fn class_of(cell: Layout) -> Option<usize> {
     let class = cell.size().saturating_sub(8).div_ceil(16);
-    if cell.align() <= ALIGN && class < CLASSES { Some(class) } else { None }
+    if cell.align() <= ALIGN && class < CLASSES {
+        Some(class)
+    } else {
+        None
+    }
 }
 
 fn layout(class: usize) -> Layout {
@@ -86,7 +90,11 @@ pub(super) unsafe fn give(memory: NonNull<u8>, class: usize, keep: bool) {
             let block = memory.cast::<Block>();
             // SAFETY: the caller's: the memory is free; it is large and aligned enough for a
             // `Block` in every class a cell can have.
-            unsafe { block.write(Block { next: list.first.get() }) };
+            unsafe {
+                block.write(Block {
+                    next: list.first.get(),
+                })
+            };
             list.first.set(block.as_ptr());
             list.length.set(list.length.get() + 1);
         } else {

@@ -4,6 +4,10 @@
 //! The handler belongs to the loop, floors above: the kernel installs a plain function pointer
 //! here while a loop runs.
 //!
+//! # Invariants
+//! - **Quiet**: nothing here unwinds, whatever a handler, a `Display` or a payload's destructor
+//!   does: reports are made in the middle of the loop's bookkeeping.
+//!
 //! # Not here
 //! Slow polls, tasks that wait for each other.
 
@@ -11,6 +15,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::fmt::{self, Debug, Display, Formatter};
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::header::Header;
 use super::task_ref::TaskRef;
@@ -62,16 +67,38 @@ pub(crate) fn install(handler: Option<Handler>) -> Option<Handler> {
 
 /// Reports to whoever listens.
 pub(crate) fn report(message: &str, task: Option<&TaskRef>, error: Option<&dyn Display>) {
-    let report = Report { message, task, error };
-    match HANDLER.get() {
-        Some(handler) => handler(&report),
-        None => to_stderr(&report),
+    quietly(|| {
+        let report = Report {
+            message,
+            task,
+            error,
+        };
+        match HANDLER.get() {
+            Some(handler) => handler(&report),
+            None => to_stderr(&report),
+        }
+    });
+}
+
+/// Calls `f`; false if it panicked. The payload's destructor, which may panic in turn, is
+/// called too, and what that panics with is forgotten: there is nobody left to tell.
+pub(crate) fn quietly(f: impl FnOnce()) -> bool {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else {
+        return true;
+    };
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
     }
+    false
 }
 
 /// A report that is only words.
 pub(crate) fn simple(message: &str) -> Report<'_> {
-    Report { message, task: None, error: None }
+    Report {
+        message,
+        task: None,
+        error: None,
+    }
 }
 
 /// A remark without a task, such as a lack of descriptors.
@@ -89,22 +116,17 @@ pub(crate) fn to_stderr(report: &Report<'_>) {
 pub(crate) fn panicked(message: &str, task: Option<&TaskRef>, payload: Box<dyn Any + Send>) {
     let panic = Panic::new(payload);
     report(message, task, Some(&panic));
-    drop_payload(panic);
+    quietly(|| drop(panic));
 }
 
 /// Reports the panic of a task whose handle is gone.
 #[cold]
 pub(super) fn unseen_panic(header: &Header, panic: Panic) {
     let task = TaskRef::of(header);
-    report("a task panicked and nobody awaited it", Some(&task), Some(&panic));
-    drop_payload(panic);
-}
-
-/// A payload's destructor may panic in turn; there is nobody left to tell but the handler.
-fn drop_payload(panic: Panic) {
-    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(panic)));
-    if let Err(payload) = dropped {
-        std::mem::forget(payload);
-        warning("the payload of a panic panicked when it was dropped");
-    }
+    report(
+        "a task panicked and nobody awaited it",
+        Some(&task),
+        Some(&panic),
+    );
+    quietly(|| drop(panic));
 }

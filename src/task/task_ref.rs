@@ -45,7 +45,10 @@ impl Info {
     }
 
     pub(super) fn name(&self) -> Cow<'static, str> {
-        self.name.borrow().clone().unwrap_or_else(|| default_name(self.id))
+        self.name
+            .borrow()
+            .clone()
+            .unwrap_or_else(|| default_name(self.id))
     }
 
     pub(super) fn set_name(&self, name: Cow<'static, str>) {
@@ -80,7 +83,9 @@ impl TaskRef {
     /// Asks for the task's end, as [`Task::cancel`](crate::Task::cancel) does.
     #[track_caller]
     pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
-        let Some(cell) = self.0.cell.get() else { return false };
+        let Some(cell) = self.0.cell.get() else {
+            return false;
+        };
         // SAFETY: Linked.
         unsafe { cell.as_ref() }.cancel(Cancelled::new(reason.into(), Location::caller()))
     }

@@ -45,7 +45,11 @@ fn unpack(data: *const ()) -> (u16, u32, u32) {
     let bits = data.addr() as u64;
     let generation = (bits >> SLOT_BITS) as u32 & ((1 << GENERATION_BITS) - 1);
     let slot = bits as u32 & ((1 << SLOT_BITS) - 1);
-    ((bits >> (GENERATION_BITS + SLOT_BITS)) as u16, generation, slot)
+    (
+        (bits >> (GENERATION_BITS + SLOT_BITS)) as u16,
+        generation,
+        slot,
+    )
 }
 
 fn wake(data: *const ()) {
@@ -119,7 +123,10 @@ pub(crate) struct Entered<'a> {
 }
 
 pub(crate) fn enter(queue: &RunQueue<Header>) -> Entered<'_> {
-    Entered { outer: QUEUE.replace(queue), _queue: PhantomData }
+    Entered {
+        outer: QUEUE.replace(queue),
+        _queue: PhantomData,
+    }
 }
 
 impl Drop for Entered<'_> {
@@ -169,7 +176,11 @@ mod tests {
 
     #[test]
     fn a_token_gives_back_what_was_packed() {
-        for parts in [(0, 0, 0), (4095, (1 << 26) - 1, (1 << 26) - 1), (7, 1, 1 << 25)] {
+        for parts in [
+            (0, 0, 0),
+            (4095, (1 << 26) - 1, (1 << 26) - 1),
+            (7, 1, 1 << 25),
+        ] {
             assert_eq!(unpack(pack(parts.0, parts.1, parts.2)), parts);
         }
     }

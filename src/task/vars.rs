@@ -71,7 +71,10 @@ impl<T: Clone + Send + 'static> ContextVar<T> {
     /// # Cancel safety
     /// That of `future`.
     pub fn scope<F: IntoFuture>(&'static self, value: T, future: F) -> Scoped<F::IntoFuture> {
-        Scoped { future: future.into_future(), vars: Some(self.with_value(value)) }
+        Scoped {
+            future: future.into_future(),
+            vars: Some(self.with_value(value)),
+        }
     }
 
     /// The present list with this variable changed. User code runs before anything is replaced.
@@ -111,7 +114,10 @@ impl<T: Clone + Send + 'static> Value for T {
 }
 
 fn downcast<T: 'static>(value: &dyn Value) -> &T {
-    value.as_any().downcast_ref().expect("a variable's address is its key, so types agree")
+    value
+        .as_any()
+        .downcast_ref()
+        .expect("a variable's address is its key, so types agree")
 }
 
 /// The variables of one task: few, so a list is the fastest map.
@@ -122,14 +128,22 @@ pub(crate) struct Vars {
 
 impl Vars {
     fn find(&self, key: usize) -> Option<&dyn Value> {
-        self.entries.iter().find(|(k, _)| *k == key).map(|(_, value)| &**value)
+        self.entries
+            .iter()
+            .find(|(k, _)| *k == key)
+            .map(|(_, value)| &**value)
     }
 }
 
 impl Clone for Vars {
     fn clone(&self) -> Self {
-        let entries = self.entries.iter().map(|(key, value)| (*key, (**value).clone_box()));
-        Vars { entries: entries.collect() }
+        let entries = self
+            .entries
+            .iter()
+            .map(|(key, value)| (*key, (**value).clone_box()));
+        Vars {
+            entries: entries.collect(),
+        }
     }
 }
 
@@ -201,7 +215,10 @@ impl<F: Future> Future for Scoped<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let outer = replace(this.vars.take());
-        let _swapped = Swapped { outer, inner: this.vars };
+        let _swapped = Swapped {
+            outer,
+            inner: this.vars,
+        };
         this.future.poll(cx)
     }
 }
