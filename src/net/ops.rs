@@ -1,0 +1,294 @@
+//! Reading and writing: the futures that TCP and Unix streams share.
+//!
+//! Each is a [`Wait`] on the socket and the caller's buffer, nothing else: it can be moved,
+//! sent to another thread, and dropped at any moment. A poll makes the system call; if that
+//! would block, the wait is noted with the loop, and dropping the future takes it out again.
+//!
+//! A read that fills less than its buffer, or a write that takes less than it was given, has
+//! shown that nothing is left. The futures say so ([`Wait::drained`]), and on a TCP socket
+//! the next operation waits for an event without asking the kernel once more. When that
+//! conclusion holds is the source's business. The end of the stream says nothing of the kind:
+//! it is there for every further read.
+//!
+//! # Invariants
+//! - **At once or not at all**: a call that moved data ends its poll with `Ready`, or (the
+//!   `_all` and `_exact` futures) with the count kept in the future.
+//!
+//! # Cost
+//! One system call an operation that is ready. No allocation.
+//!
+//! # Not here
+//! Buffering (`streams`).
+
+use std::future::Future;
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::kernel::source::{Direction, Source, Wait};
+use crate::sys::socket;
+
+/// Calls that one poll of `write_all` and `read_exact` makes before it lets others run: a fast
+/// peer on another core could keep it going for as long as there are data.
+const CALLS_A_POLL: usize = 16;
+
+/// The future of `read`.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Read<'a> {
+    wait: Wait<'a>,
+    buf: &'a mut [u8],
+}
+
+impl<'a> Read<'a> {
+    pub(super) fn new(source: &'a Source, buf: &'a mut [u8]) -> Read<'a> {
+        let wait = source.wait(Direction::Read);
+        Read { wait, buf }
+    }
+}
+
+impl Future for Read<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        poll_read(&mut this.wait, cx, this.buf)
+    }
+}
+
+/// The future of `peek`.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Peek<'a> {
+    wait: Wait<'a>,
+    buf: &'a mut [u8],
+}
+
+impl<'a> Peek<'a> {
+    pub(super) fn new(source: &'a Source, buf: &'a mut [u8]) -> Peek<'a> {
+        let wait = source.wait(Direction::Read);
+        Peek { wait, buf }
+    }
+}
+
+impl Future for Peek<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Peek { wait, buf } = &mut *self;
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        wait.poll_io(cx, |fd| socket::peek(fd, buf))
+    }
+}
+
+/// The future of `read_vectored`.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct ReadVectored<'a, 'b> {
+    wait: Wait<'a>,
+    bufs: &'a mut [IoSliceMut<'b>],
+}
+
+impl<'a, 'b> ReadVectored<'a, 'b> {
+    pub(super) fn new(source: &'a Source, bufs: &'a mut [IoSliceMut<'b>]) -> Self {
+        let wait = source.wait(Direction::Read);
+        ReadVectored { wait, bufs }
+    }
+}
+
+impl Future for ReadVectored<'_, '_> {
+    type Output = io::Result<usize>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let ReadVectored { wait, bufs } = &mut *self;
+        let room = total(bufs.iter().map(|buf| buf.len()));
+        if room == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let n = ready!(wait.poll_io(cx, |fd| socket::recv_vectored(fd, bufs)))?;
+        if 0 < n && n < room {
+            wait.drained();
+        }
+        Poll::Ready(Ok(n))
+    }
+}
+
+/// The future of `read_exact`.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct ReadExact<'a> {
+    wait: Wait<'a>,
+    buf: &'a mut [u8],
+    filled: usize,
+}
+
+impl<'a> ReadExact<'a> {
+    pub(super) fn new(source: &'a Source, buf: &'a mut [u8]) -> ReadExact<'a> {
+        let wait = source.wait(Direction::Read);
+        ReadExact {
+            wait,
+            buf,
+            filled: 0,
+        }
+    }
+
+    /// How many bytes of the buffer are filled so far: what to keep when giving up.
+    pub fn filled(&self) -> usize {
+        self.filled
+    }
+}
+
+impl Future for ReadExact<'_> {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let ReadExact { wait, buf, filled } = &mut *self;
+        for _ in 0..CALLS_A_POLL {
+            if *filled == buf.len() {
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(poll_read(wait, cx, &mut buf[*filled..]))? {
+                0 => return Poll::Ready(Err(ended_early(*filled, buf.len()))),
+                n => *filled += n,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// The future of `write`.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Write<'a> {
+    wait: Wait<'a>,
+    buf: &'a [u8],
+}
+
+impl<'a> Write<'a> {
+    pub(super) fn new(source: &'a Source, buf: &'a [u8]) -> Write<'a> {
+        let wait = source.wait(Direction::Write);
+        Write { wait, buf }
+    }
+}
+
+impl Future for Write<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let buf = self.buf;
+        poll_write(&mut self.wait, cx, buf)
+    }
+}
+
+/// The future of `write_vectored`.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct WriteVectored<'a> {
+    wait: Wait<'a>,
+    bufs: &'a [IoSlice<'a>],
+}
+
+impl<'a> WriteVectored<'a> {
+    pub(super) fn new(source: &'a Source, bufs: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
+        let wait = source.wait(Direction::Write);
+        WriteVectored { wait, bufs }
+    }
+}
+
+impl Future for WriteVectored<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let WriteVectored { wait, bufs } = &mut *self;
+        let given = total(bufs.iter().map(|buf| buf.len()));
+        if given == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let n = ready!(wait.poll_io(cx, |fd| socket::send_vectored(fd, bufs)))?;
+        if n < given {
+            wait.drained();
+        }
+        Poll::Ready(Ok(n))
+    }
+}
+
+/// The future of `write_all`.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct WriteAll<'a> {
+    wait: Wait<'a>,
+    buf: &'a [u8],
+    written: usize,
+}
+
+impl<'a> WriteAll<'a> {
+    pub(super) fn new(source: &'a Source, buf: &'a [u8]) -> WriteAll<'a> {
+        let wait = source.wait(Direction::Write);
+        WriteAll {
+            wait,
+            buf,
+            written: 0,
+        }
+    }
+
+    /// How many bytes are written so far: where to go on after giving up.
+    pub fn written(&self) -> usize {
+        self.written
+    }
+}
+
+impl Future for WriteAll<'_> {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let WriteAll { wait, buf, written } = &mut *self;
+        for _ in 0..CALLS_A_POLL {
+            if *written == buf.len() {
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(poll_write(wait, cx, &buf[*written..]))? {
+                0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+                n => *written += n,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+fn poll_read(wait: &mut Wait<'_>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+    if buf.is_empty() {
+        return Poll::Ready(Ok(0));
+    }
+    let n = ready!(wait.poll_io(cx, |fd| socket::recv(fd, buf)))?;
+    if 0 < n && n < buf.len() {
+        wait.drained();
+    }
+    Poll::Ready(Ok(n))
+}
+
+fn poll_write(wait: &mut Wait<'_>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    if buf.is_empty() {
+        return Poll::Ready(Ok(0));
+    }
+    let n = ready!(wait.poll_io(cx, |fd| socket::send(fd, buf)))?;
+    if n < buf.len() {
+        wait.drained();
+    }
+    Poll::Ready(Ok(n))
+}
+
+/// The bytes that a vectored call can move: the kernel looks at no more buffers than these.
+fn total(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths
+        .take(socket::BUFFERS_MAX)
+        .fold(0, usize::saturating_add)
+}
+
+fn ended_early(filled: usize, wanted: usize) -> io::Error {
+    let message = format!("the stream ended after {filled} of {wanted} bytes");
+    io::Error::new(ErrorKind::UnexpectedEof, message)
+}

@@ -1,0 +1,395 @@
+//! Unix stream sockets: connections inside one machine, named by a path.
+//!
+//! The same futures as TCP (`open`, `accept`, `ops`), another kind of address, and one
+//! difference below: a short read proves nothing here. The kernel ends a read where
+//! descriptors or credentials were sent along, though more data may wait behind, and it does
+//! not announce those again. So every read goes on until `EAGAIN`.
+//!
+//! Addresses are the standard library's `std::os::unix::net::SocketAddr`: a path, an abstract
+//! name, or none.
+//!
+//! # Invariants
+//! - **Non-blocking**: the descriptor is in non-blocking mode, whoever made it.
+//!
+//! # Not here
+//! Sending descriptors (use `AsyncFd` and `recvmsg` of another crate), datagrams, unlinking
+//! the path of a server that ended.
+
+use std::fmt::{self, Debug, Formatter};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::net::{self as std_unix, SocketAddr};
+use std::path::Path;
+
+use super::addr::Addresses;
+use super::{
+    Accept, Bind, Connect, Incoming, Peek, Read, ReadExact, ReadVectored, Write, WriteAll,
+    WriteVectored, open,
+};
+use crate::kernel::source::{Drain, Source};
+use crate::sys::socket::{self, Address};
+
+/// A path too long, or with a NUL inside, becomes the error of the future.
+fn path_addresses(path: &Path) -> Addresses {
+    match SocketAddr::from_pathname(path) {
+        Ok(addr) => Addresses::known([Address::from_unix(&addr)]),
+        Err(error) => Addresses::wrong(error),
+    }
+}
+
+/// A socket that accepts Unix stream connections.
+///
+/// # asyncio
+/// The listening socket of `asyncio.start_unix_server`.
+///
+/// # Examples
+/// ```
+/// use petla::net::{UnixListener, UnixStream};
+///
+/// petla::run(async {
+///     let path = std::env::temp_dir().join(format!("petla-doc-{}", std::process::id()));
+///     let listener = UnixListener::bind(&path).await?;
+///     let client = UnixStream::connect(&path).await?;
+///     let (server, _) = listener.accept().await?;
+///
+///     client.write_all(b"hello").await?;
+///     let mut buf = [0; 5];
+///     server.read_exact(&mut buf).await?;
+///     assert_eq!(&buf, b"hello");
+///     std::fs::remove_file(&path)
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
+pub struct UnixListener {
+    source: Source,
+}
+
+impl UnixListener {
+    fn new(source: Source) -> UnixListener {
+        UnixListener { source }
+    }
+
+    /// Makes a socket file at `path` and listens on it.
+    ///
+    /// The file stays when the listener is dropped, as with the standard library. A path that
+    /// exists, also one that a dead server left behind, is an error: remove it first if you
+    /// know that nobody listens there.
+    ///
+    /// # Errors
+    /// `AddrInUse` if the path exists; `InvalidInput` if it is longer than 107 bytes or has a
+    /// NUL inside; others of bind(2).
+    ///
+    /// # Cancel safety
+    /// **Strict.**
+    ///
+    /// # asyncio
+    /// `start_unix_server` removes an old socket file by itself, and with it the name of a
+    /// server that is alive.
+    pub fn bind(path: impl AsRef<Path>) -> Bind<UnixListener> {
+        Bind::new(path_addresses(path.as_ref()), UnixListener::new)
+    }
+
+    /// Listens on an address of any kind, an abstract name for example.
+    ///
+    /// # Errors
+    /// As [`bind`](UnixListener::bind).
+    ///
+    /// # Cancel safety
+    /// **Strict.**
+    pub fn bind_addr(addr: &SocketAddr) -> Bind<UnixListener> {
+        let addresses = Addresses::known([Address::from_unix(addr)]);
+        Bind::new(addresses, UnixListener::new)
+    }
+
+    /// Takes the next connection, and waits for one if there is none; in everything as
+    /// [`TcpListener::accept`](super::TcpListener::accept).
+    ///
+    /// # Errors
+    /// The listener is unusable: no loop runs here, or it has waited on another one before.
+    ///
+    /// # Cancel safety
+    /// **Strict.** A future that is dropped has taken no connection.
+    pub fn accept(&self) -> Accept<'_, (UnixStream, SocketAddr)> {
+        Accept::new(&self.source, |fd, peer| {
+            let source = Source::new(fd, Drain::WouldBlock);
+            Ok((UnixStream { source }, peer.to_unix()?))
+        })
+    }
+
+    /// The connections as a [`Stream`](crate::Stream) without end.
+    pub fn incoming(&self) -> Incoming<'_, (UnixStream, SocketAddr)> {
+        Incoming::new(self.accept())
+    }
+
+    /// The address it listens on.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        socket::local_address(self.source.as_raw())?.to_unix()
+    }
+
+    /// Takes over a listener of the standard library and sets it to non-blocking mode.
+    ///
+    /// # Errors
+    /// Those of setting the mode.
+    pub fn from_std(listener: std_unix::UnixListener) -> io::Result<UnixListener> {
+        listener.set_nonblocking(true)?;
+        Ok(UnixListener::new(open::adopt(listener.into())))
+    }
+
+    /// Gives the socket to the standard library, **still in non-blocking mode**.
+    pub fn into_std(self) -> std_unix::UnixListener {
+        self.source.into_fd().into()
+    }
+}
+
+/// A Unix stream connection: [`TcpStream`](super::TcpStream) in everything but its addresses.
+///
+/// # Examples
+/// ```
+/// use petla::net::UnixStream;
+///
+/// petla::run(async {
+///     let (left, right) = UnixStream::pair()?;
+///     left.write_all(b"to the right").await?;
+///     drop(left);
+///     let mut buf = [0; 64];
+///     assert_eq!(right.read(&mut buf).await?, 12);
+///     assert_eq!(right.read(&mut buf).await?, 0); // the end of the stream
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
+pub struct UnixStream {
+    source: Source,
+}
+
+impl UnixStream {
+    fn new(source: Source) -> UnixStream {
+        UnixStream { source }
+    }
+
+    /// Connects to the listener at `path`.
+    ///
+    /// If the listener's queue is full, this tries again after 1 ms, doubling to 100 ms,
+    /// for as long as it takes: the system announces no room. Put a
+    /// [`timeout`](crate::timeout) around it.
+    ///
+    /// # Errors
+    /// `NotFound`, `ConnectionRefused` (the file is there, its server is not) and others of
+    /// connect(2); `InvalidInput` if the path is longer than 107 bytes or has a NUL inside.
+    ///
+    /// # Cancel safety
+    /// **Strict.**
+    ///
+    /// # asyncio
+    /// `loop.create_unix_connection`; its `sock_connect` fails when the queue is full.
+    pub fn connect(path: impl AsRef<Path>) -> Connect<UnixStream> {
+        Connect::new(path_addresses(path.as_ref()), UnixStream::new)
+    }
+
+    /// Connects to an address of any kind, an abstract name for example.
+    ///
+    /// # Errors
+    /// As [`connect`](UnixStream::connect).
+    ///
+    /// # Cancel safety
+    /// **Strict.**
+    pub fn connect_addr(addr: &SocketAddr) -> Connect<UnixStream> {
+        let addresses = Addresses::known([Address::from_unix(addr)]);
+        Connect::new(addresses, UnixStream::new)
+    }
+
+    /// Two streams connected to each other, without a name.
+    ///
+    /// # Errors
+    /// Those of socketpair(2).
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (left, right) = socket::pair()?;
+        let stream = |fd| UnixStream::new(Source::new(fd, Drain::WouldBlock));
+        Ok((stream(left), stream(right)))
+    }
+
+    /// Reads what has arrived, at least one byte; 0 is the end of the stream.
+    ///
+    /// Descriptors sent along are closed unseen.
+    ///
+    /// # Errors
+    /// As [`TcpStream::read`](super::TcpStream::read).
+    ///
+    /// # Cancel safety
+    /// **Strict.**
+    pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> Read<'a> {
+        Read::new(&self.source, buf)
+    }
+
+    /// Reads into several buffers, each filled before the next (at most 1024 of them).
+    ///
+    /// # Errors
+    /// As [`read`](UnixStream::read).
+    ///
+    /// # Cancel safety
+    /// **Strict.**
+    pub fn read_vectored<'a, 'b>(&'a self, bufs: &'a mut [IoSliceMut<'b>]) -> ReadVectored<'a, 'b> {
+        ReadVectored::new(&self.source, bufs)
+    }
+
+    /// Reads until the buffer is full.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` if the stream ends before. Else as [`read`](UnixStream::read).
+    ///
+    /// # Cancel safety
+    /// **Loses data**: the bytes read so far are in the buffer; [`ReadExact::filled`] counts them.
+    pub fn read_exact<'a>(&'a self, buf: &'a mut [u8]) -> ReadExact<'a> {
+        ReadExact::new(&self.source, buf)
+    }
+
+    /// Reads and leaves the data in the socket: the next read gets them again.
+    ///
+    /// # Errors
+    /// As [`read`](UnixStream::read).
+    ///
+    /// # Cancel safety
+    /// **Strict.**
+    pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> Peek<'a> {
+        Peek::new(&self.source, buf)
+    }
+
+    /// Writes as much as the socket takes, at least one byte, and says how many bytes.
+    ///
+    /// # Errors
+    /// `BrokenPipe` (never the signal) and others of send(2).
+    ///
+    /// # Cancel safety
+    /// **Strict.**
+    pub fn write<'a>(&'a self, buf: &'a [u8]) -> Write<'a> {
+        Write::new(&self.source, buf)
+    }
+
+    /// Writes from several buffers, in their order (at most 1024 of them).
+    ///
+    /// # Errors
+    /// As [`write`](UnixStream::write).
+    ///
+    /// # Cancel safety
+    /// **Strict.**
+    pub fn write_vectored<'a>(&'a self, bufs: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
+        WriteVectored::new(&self.source, bufs)
+    }
+
+    /// Writes the whole buffer.
+    ///
+    /// # Errors
+    /// As [`write`](UnixStream::write), after an unknown part was written.
+    ///
+    /// # Cancel safety
+    /// **Loses data**: a part may be written; [`WriteAll::written`] counts it.
+    pub fn write_all<'a>(&'a self, buf: &'a [u8]) -> WriteAll<'a> {
+        WriteAll::new(&self.source, buf)
+    }
+
+    /// Ends one direction or both, at once, for every holder of the socket.
+    ///
+    /// # Errors
+    /// Those of shutdown(2).
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        socket::shutdown(self.source.as_raw(), how)
+    }
+
+    /// The address of this end; unnamed unless it was bound.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        socket::local_address(self.source.as_raw())?.to_unix()
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// `NotConnected` if there is none.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        socket::peer_address(self.source.as_raw())?.to_unix()
+    }
+
+    /// The error that the socket met by itself since the last call, if any.
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        socket::take_error(self.source.as_raw())
+    }
+
+    /// Takes over a stream of the standard library and sets it to non-blocking mode.
+    ///
+    /// # Errors
+    /// Those of setting the mode.
+    pub fn from_std(stream: std_unix::UnixStream) -> io::Result<UnixStream> {
+        stream.set_nonblocking(true)?;
+        Ok(UnixStream::new(open::adopt(stream.into())))
+    }
+
+    /// Gives the socket to the standard library, **still in non-blocking mode**.
+    pub fn into_std(self) -> std_unix::UnixStream {
+        self.source.into_fd().into()
+    }
+}
+
+impl Debug for UnixListener {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("UnixListener");
+        if let Ok(addr) = self.local_addr() {
+            out.field("addr", &addr);
+        }
+        out.field("fd", &self.source.as_raw()).finish()
+    }
+}
+
+impl Debug for UnixStream {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("UnixStream");
+        if let Ok(peer) = self.peer_addr() {
+            out.field("peer", &peer);
+        }
+        out.field("fd", &self.source.as_raw()).finish()
+    }
+}
+
+impl AsFd for UnixListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source.lend()
+    }
+}
+
+impl AsFd for UnixStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source.lend()
+    }
+}
+
+impl AsRawFd for UnixListener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.source.lend().as_raw_fd()
+    }
+}
+
+impl AsRawFd for UnixStream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.source.lend().as_raw_fd()
+    }
+}
+
+impl From<UnixListener> for OwnedFd {
+    fn from(listener: UnixListener) -> OwnedFd {
+        listener.source.into_fd()
+    }
+}
+
+impl From<UnixStream> for OwnedFd {
+    fn from(stream: UnixStream) -> OwnedFd {
+        stream.source.into_fd()
+    }
+}
