@@ -15,7 +15,9 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Clock { base: Instant::now() }
+        Clock {
+            base: Instant::now(),
+        }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -33,6 +35,9 @@ impl Clock {
     #[inline]
     pub(crate) fn to_ns(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.base);
-        since.as_secs().saturating_mul(1_000_000_000).saturating_add(since.subsec_nanos().into())
+        since
+            .as_secs()
+            .saturating_mul(1_000_000_000)
+            .saturating_add(since.subsec_nanos().into())
     }
 }

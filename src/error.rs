@@ -87,7 +87,11 @@ pub struct Cancelled {
 
 impl Cancelled {
     pub(crate) fn new(reason: Reason, at: &'static Location<'static>) -> Self {
-        Cancelled { reason, at, deadline: None }
+        Cancelled {
+            reason,
+            at,
+            deadline: None,
+        }
     }
 
     /// The reason given to `cancel`, if there was one.
@@ -143,7 +147,10 @@ impl Panic {
             Some(text) => Some((*text).to_owned()),
             None => payload.downcast_ref::<String>().cloned(),
         };
-        Panic { payload: Mutex::new(payload), message }
+        Panic {
+            payload: Mutex::new(payload),
+            message,
+        }
     }
 
     /// What `panic!` was given, if it was text.
@@ -153,7 +160,9 @@ impl Panic {
 
     /// The payload, as `std::panic::catch_unwind` gives it.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.payload.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.payload
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Goes on with the panic on this thread.
@@ -164,7 +173,9 @@ impl Panic {
 
 impl Debug for Panic {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.message().unwrap_or("(not text)")).finish()
+        f.debug_tuple("Panic")
+            .field(&self.message().unwrap_or("(not text)"))
+            .finish()
     }
 }
 
@@ -231,7 +242,11 @@ impl Error for JoinError {
 
 impl From<JoinError> for io::Error {
     fn from(error: JoinError) -> Self {
-        let kind = if error.is_timeout() { io::ErrorKind::TimedOut } else { io::ErrorKind::Other };
+        let kind = if error.is_timeout() {
+            io::ErrorKind::TimedOut
+        } else {
+            io::ErrorKind::Other
+        };
         io::Error::new(kind, error)
     }
 }

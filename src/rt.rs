@@ -8,7 +8,7 @@
 //! # Not here
 //! `std::sync::atomic` used for plain data that only one thread ever changes (the slot keys
 //! inside sockets): there is no protocol to model.
-#![allow(unused_imports, reason = "each world uses its own part")]
+#![allow(unused_imports, dead_code, reason = "each world uses its own part")]
 
 pub(crate) use std::sync::atomic::Ordering;
 
@@ -50,5 +50,7 @@ impl<T> UnsafeCell<T> {
 
 /// Locks, whatever another holder's panic left behind: our critical sections run no user code.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -36,7 +36,10 @@ const CHUNK: usize = 1024;
 pub(crate) const SLOT_BITS: u32 = 26;
 /// Bits of the generation in a wake token. A wrap can only cause a spurious wake.
 pub(crate) const GENERATION_BITS: u32 = 26;
-const _: () = assert!(SLOT_BITS + GENERATION_BITS + 12 == 64, "12 bits remain for the loop");
+const _: () = assert!(
+    SLOT_BITS + GENERATION_BITS + 12 == 64,
+    "12 bits remain for the loop"
+);
 
 struct Slot<T> {
     task: Cell<Option<NonNull<T>>>,
@@ -46,7 +49,11 @@ struct Slot<T> {
 
 impl<T> Slot<T> {
     fn new() -> Self {
-        Slot { task: Cell::new(None), generation: Cell::new(0), queued: Cell::new(false) }
+        Slot {
+            task: Cell::new(None),
+            generation: Cell::new(0),
+            queued: Cell::new(false),
+        }
     }
 }
 
@@ -132,7 +139,8 @@ impl<T> RunQueue<T> {
     pub(crate) fn remove(&self, index: u32) {
         let slot = self.slot(index);
         slot.task.set(None);
-        slot.generation.set(slot.generation.get().wrapping_add(1) & ((1 << GENERATION_BITS) - 1));
+        slot.generation
+            .set(slot.generation.get().wrapping_add(1) & ((1 << GENERATION_BITS) - 1));
         self.live.set(self.live.get() - 1);
         if !slot.queued.get() {
             self.recycle(index);
@@ -202,7 +210,11 @@ impl<T> RunQueue<T> {
         let slot = self.slot(index);
         slot.queued.set(false);
         match slot.task.get() {
-            Some(task) => Some(Ready { slot: index, generation: slot.generation.get(), task }),
+            Some(task) => Some(Ready {
+                slot: index,
+                generation: slot.generation.get(),
+                task,
+            }),
             None => {
                 self.recycle(index);
                 None
@@ -231,9 +243,14 @@ impl<T> RunQueue<T> {
     pub(crate) fn grow(&self) {
         let old = self.slots.get();
         let new = old + CHUNK as u32;
-        assert!(new <= 1 << SLOT_BITS, "a loop holds at most 67 million tasks");
+        assert!(
+            new <= 1 << SLOT_BITS,
+            "a loop holds at most 67 million tasks"
+        );
         let chunk: Box<[Slot<T>]> = (0..CHUNK).map(|_| Slot::new()).collect();
-        let Ok(chunk) = chunk.try_into() else { unreachable!("the chunk has CHUNK slots") };
+        let Ok(chunk) = chunk.try_into() else {
+            unreachable!("the chunk has CHUNK slots")
+        };
         // SAFETY: Unlent.
         let chunks = unsafe { &mut *self.chunks.get() };
         chunks.push(chunk);
@@ -263,7 +280,9 @@ impl<T> RunQueue<T> {
 
     /// The task in slot `index`, if there is one.
     pub(crate) fn task(&self, index: u32) -> Option<NonNull<T>> {
-        (index < self.slots.get()).then(|| self.slot(index).task.get()).flatten()
+        (index < self.slots.get())
+            .then(|| self.slot(index).task.get())
+            .flatten()
     }
 }
 
@@ -291,7 +310,9 @@ mod tests {
         for &at in &[3, 1, 4, 1, 0] {
             queue.wake_slot(slots[at]);
         }
-        let order: Vec<u32> = std::iter::from_fn(|| queue.next()).map(|ready| ready.slot).collect();
+        let order: Vec<u32> = std::iter::from_fn(|| queue.next())
+            .map(|ready| ready.slot)
+            .collect();
         assert_eq!(order, [slots[3], slots[1], slots[4], slots[0]]);
     }
 
@@ -330,7 +351,9 @@ mod tests {
         slots.iter().for_each(|&slot| queue.wake_slot(slot));
         let late = add(&queue, &value);
         queue.wake_slot(late);
-        let order: Vec<u32> = std::iter::from_fn(|| queue.next()).map(|ready| ready.slot).collect();
+        let order: Vec<u32> = std::iter::from_fn(|| queue.next())
+            .map(|ready| ready.slot)
+            .collect();
         assert_eq!(order, [&slots[..], &[late]].concat());
     }
 

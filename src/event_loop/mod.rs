@@ -11,13 +11,13 @@
 //!
 //! # Not here
 //! Signals, debug mode.
-#![forbid(unsafe_code)]
 
 mod builder;
 mod callback;
 mod error;
 mod loop_handle;
 #[cfg(all(test, petla_loom))]
+#[allow(unsafe_code)]
 mod models;
 mod remote_task;
 
@@ -69,11 +69,22 @@ pub fn run<F: Future>(main: F) -> F::Output {
         Ok(event_loop) => event_loop,
         Err(error) => panic!("cannot make an event loop: {error}"),
     };
+    // Also when `main` panics, and when a task keeps a handle of the loop.
+    let closing = Closing(&event_loop.kernel);
     let result = event_loop.run_until_complete(main);
-    event_loop.kernel.close();
+    drop(closing);
     match result {
         Ok(value) => value,
         Err(error) => panic!("the main task gave no value: {error}"),
+    }
+}
+
+/// Closes the loop when dropped.
+struct Closing<'a>(&'a Kernel);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

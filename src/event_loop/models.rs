@@ -130,7 +130,7 @@ async fn yield_once() {
 
 #[test]
 fn a_thread_that_joins_gets_the_result_whole() {
-    explore(|| {
+    exhaust(|| {
         let (task, runner, drops) = letter();
         let runner = start(runner);
         assert!(task.join().is_ok_and(|letter| letter.is_written()));
@@ -141,7 +141,7 @@ fn a_thread_that_joins_gets_the_result_whole() {
 
 #[test]
 fn a_future_that_awaits_gets_the_result_whole() {
-    explore(|| {
+    exhaust(|| {
         let (task, runner, drops) = letter();
         let runner = start(runner);
         assert!(block_on(task).is_ok_and(|letter| letter.is_written()));
@@ -152,7 +152,7 @@ fn a_future_that_awaits_gets_the_result_whole() {
 
 #[test]
 fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
-    explore(|| {
+    exhaust(|| {
         let (mut task, runner, _) = letter();
         let runner = start(runner);
         let result = match poll_once(&mut task) {
@@ -166,7 +166,7 @@ fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
 
 #[test]
 fn a_result_that_is_announced_is_there() {
-    explore(|| {
+    exhaust(|| {
         let (mut task, runner, _) = letter();
         let runner = start(runner);
         if task.is_finished() {
@@ -178,7 +178,7 @@ fn a_result_that_is_announced_is_there() {
 
 #[test]
 fn a_cancel_ends_a_task_that_would_never_end() {
-    explore(|| {
+    exhaust(|| {
         let (task, runner) = halves(async || pending::<()>().await);
         let runner = start(runner);
         assert!(task.cancel("enough"));
@@ -189,7 +189,7 @@ fn a_cancel_ends_a_task_that_would_never_end() {
 
 #[test]
 fn a_cancel_outlives_the_handle_that_asked() {
-    explore(|| {
+    exhaust(|| {
         let (task, runner) = halves(async || pending::<()>().await);
         let runner = start(runner);
         task.cancel("enough");
@@ -200,7 +200,7 @@ fn a_cancel_outlives_the_handle_that_asked() {
 
 #[test]
 fn a_cancel_that_came_too_late_says_so_and_one_that_did_not_may_still_lose() {
-    explore(|| {
+    exhaust(|| {
         let (task, runner) = halves(async || yield_once().await);
         let runner = start(runner);
         let heard = task.cancel("enough");
@@ -214,7 +214,7 @@ fn a_cancel_that_came_too_late_says_so_and_one_that_did_not_may_still_lose() {
 
 #[test]
 fn a_task_cancelled_before_its_start_never_runs() {
-    explore(|| {
+    exhaust(|| {
         let (task, runner) = halves(async || unreachable!("it was cancelled"));
         let canceller = thread::spawn(move || {
             assert!(task.cancel("enough"));
@@ -229,7 +229,7 @@ fn a_task_cancelled_before_its_start_never_runs() {
 
 #[test]
 fn a_handle_dropped_at_any_moment_drops_the_result_once() {
-    explore(|| {
+    exhaust(|| {
         let (mut task, runner, drops) = letter();
         let runner = start(runner);
         drop(poll_once(&mut task));
@@ -241,7 +241,7 @@ fn a_handle_dropped_at_any_moment_drops_the_result_once() {
 
 #[test]
 fn a_runner_that_never_starts_answers_who_joins() {
-    explore(|| {
+    exhaust(|| {
         let (task, runner, drops) = letter();
         let closing = thread::spawn(move || drop(runner));
         assert!(task.join().is_err_and(|error| error.is_cancelled()));
@@ -252,7 +252,7 @@ fn a_runner_that_never_starts_answers_who_joins() {
 
 #[test]
 fn a_runner_that_never_starts_answers_who_awaits_with_the_reason_of_a_cancel() {
-    explore(|| {
+    exhaust(|| {
         let (task, runner, _) = letter();
         let closing = thread::spawn(move || drop(runner));
         let heard = task.cancel("enough");
@@ -264,7 +264,7 @@ fn a_runner_that_never_starts_answers_who_awaits_with_the_reason_of_a_cancel() {
 
 #[test]
 fn the_end_of_the_runner_leaves_the_answer_alone() {
-    explore(|| {
+    exhaust(|| {
         let (mut task, runner, drops) = letter();
         let runner = start(runner);
         runner.join().unwrap();

@@ -116,7 +116,7 @@ impl<F: AsyncFnOnce() -> T, T> Runner<F, T> {
         }
         let result = answer.drive(f).await;
         // The future is gone by now: whoever sees the result may rely on that.
-        answer.set(result);
+        answer.set(|_| result);
     }
 }
 
@@ -153,14 +153,15 @@ impl<T> Answer<T> {
         .await
     }
 
-    /// The first result stays.
-    fn set(&self, result: Result<T, JoinError>) {
+    /// Answers, unless that was done. `result` gets the cancellation that was asked for; it is
+    /// made under the lock, so that no cancel is told it was heard and then forgotten.
+    fn set(&self, result: impl FnOnce(Option<Cancelled>) -> Result<T, JoinError>) {
         let mut state = lock(&self.shared.state);
         if state.done {
-            drop(state);
-            return drop(result);
+            return;
         }
         state.done = true;
+        let result = result(state.cancelled.take());
         let unseen = if state.abandoned {
             Some(result)
         } else {
@@ -188,14 +189,11 @@ fn report_unseen<T>(result: Option<Result<T, JoinError>>) {
 
 impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
-        let asked = lock(&self.shared.state).cancelled.clone();
-        let cancelled = asked.unwrap_or_else(|| {
-            Cancelled::new(
-                Reason::from("its task was dropped, or its loop closed"),
-                self.spawned_at,
-            )
+        self.set(|asked| {
+            let reason = "its task was dropped, or its loop closed";
+            let dropped = || Cancelled::new(Reason::from(reason), self.spawned_at);
+            Err(JoinError::Cancelled(asked.unwrap_or_else(dropped)))
         });
-        self.set(Err(JoinError::Cancelled(cancelled)));
     }
 }
 

@@ -22,6 +22,8 @@
 //! - **One ring**: only the notification that ends ASLEEP rings, so one sleep costs the
 //!   other threads one system call between them, however many they are.
 //!
+//! `try_sleep` itself orders nothing: its word is the flag's, and a flag has one history.
+//!
 //! # Cost
 //! `is_notified`: a plain load. The rest: one locked instruction each.
 //!

@@ -1,8 +1,8 @@
 //! The mailbox: how other threads reach a loop.
 //!
-//! A loop and all its tasks live on one thread and share nothing, with this exception. Wakers
-//! may be used from anywhere, and a few things have to be sent to a loop from outside. Both
-//! arrive here, in two channels, as they need different promises:
+//! A loop and its tasks live on one thread and share nothing with others but this. Wakers may
+//! be used on any thread, and some things have to be sent to a loop from outside. Both arrive
+//! here, in two channels, as they need different promises:
 //!
 //! - *Wakes* ([`Mailbox::wake`]) may be merged, come late or be in vain, but must never wait,
 //!   allocate or fail: one bit a task slot (`wakes`).
@@ -155,7 +155,8 @@ impl Mailbox {
         self.flag.is_notified()
     }
 
-    /// Before draining, each time: marks the loop awake. True if something came.
+    /// Before draining, each time: marks the loop awake. True if something came; if not,
+    /// there is nothing to drain that its sender will not announce.
     #[inline]
     pub(crate) fn open(&self) -> bool {
         self.flag.open()

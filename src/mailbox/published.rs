@@ -63,17 +63,14 @@ impl<T> Published<T> {
 
     /// Fills the place; gives the value back if another thread was first.
     pub(super) fn publish(&self, value: Box<T>) -> Result<&T, Box<T>> {
-        let pointer = Box::into_raw(value);
-        let empty = ptr::null_mut();
-        match self
-            .pointer
-            .compare_exchange(empty, pointer, Ordering::Release, Ordering::Relaxed)
-        {
+        let (empty, filled) = (ptr::null_mut(), Box::into_raw(value));
+        let (won, lost) = (Ordering::Release, Ordering::Relaxed);
+        match self.pointer.compare_exchange(empty, filled, won, lost) {
             // SAFETY: from a box, and from now on freed by our `Drop` alone, by Kept.
-            Ok(_) => Ok(unsafe { &*pointer }),
-            // SAFETY: `pointer` comes from `Box::into_raw` above and was not given up, as the
+            Ok(_) => Ok(unsafe { &*filled }),
+            // SAFETY: `filled` comes from `Box::into_raw` above and was not given up, as the
             // exchange failed; nobody else ever saw it.
-            Err(_) => Err(unsafe { Box::from_raw(pointer) }),
+            Err(_) => Err(unsafe { Box::from_raw(filled) }),
         }
     }
 }

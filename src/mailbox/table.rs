@@ -15,7 +15,8 @@
 //!   else.
 //! - **Own process**: an entry made before a fork is never lent to a loop of the child: its
 //!   bell is shared with the parent, and its mutex may have been held by a thread that the
-//!   child does not have. The table has no mutex of its own for the same reason.
+//!   child does not have. The table has no mutex of its own for the same reason. Whoever
+//!   claims has started the count of forks before (`sys::process::watch_forks`).
 //!
 //! # Cost
 //! `lookup`: one acquire load. `claim`: one lock for each living loop, and an eventfd if it has

@@ -34,6 +34,7 @@ struct Cell<F: Future> {
     stage: UnsafeCell<Stage<F>>,
 }
 
+/// One place for two things, and for neither. Only its layout is used.
 #[repr(C)]
 union Stage<F: Future> {
     future: ManuallyDrop<F>,
@@ -70,26 +71,32 @@ pub(crate) fn allocate<F: Future>(future: F, birth: Birth) -> NonNull<Header> {
         Some(class) => pool::take(class).cast(),
         None => NonNull::from(Box::leak(Box::<Cell<F>>::new_uninit())).cast(),
     };
+    // Apart from the future: a cell put together on the stack is copied in larger pieces than it
+    // was written in, which stalls the processor for some nanoseconds.
+    let header = Header::new(const { &Typed::<F>::VTABLE }, birth);
     // SAFETY: the memory is ours, and a header is the first thing in a cell.
-    unsafe { Header::write(cell.cast(), const { &Typed::<F>::VTABLE }, birth) };
-    let future = Stage {
-        future: ManuallyDrop::new(future),
-    };
+    unsafe { cell.cast().write(header) };
     // SAFETY: the memory is ours, and large enough for the stage.
-    unsafe { stage_of::<F>(cell.cast()).write(future) };
+    unsafe { future_of::<F>(cell.cast()).write(future) };
     cell.cast()
 }
 
-/// Where the stage of a cell of `F` lies.
+/// Where the future of a cell of `F` lies, while the stage holds it.
 #[inline(always)]
-fn stage_of<F: Future>(task: NonNull<Header>) -> *mut Stage<F> {
-    let cell: *mut Cell<F> = task.cast().as_ptr();
-    // SAFETY: Typed: the field lies inside the allocation.
-    let stage = unsafe { &raw const (*cell).stage };
-    UnsafeCell::raw_get(stage)
+fn future_of<F: Future>(task: NonNull<Header>) -> *mut F {
+    // SAFETY: Typed: the offset lies inside the allocation.
+    unsafe { task.byte_add(offset_of!(Cell<F>, stage)) }
+        .cast()
+        .as_ptr()
 }
 
-/// The same for a cell of unknown type.
+/// Where the output lies later: every field of the union begins where the union does.
+#[inline(always)]
+fn output_of<F: Future>(task: NonNull<Header>) -> *mut F::Output {
+    future_of::<F>(task).cast()
+}
+
+/// The same place in a cell of unknown type.
 #[inline]
 fn stage(task: NonNull<Header>) -> NonNull<()> {
     // SAFETY: Owners: whoever holds a pointer to the header keeps the cell alive.
@@ -101,9 +108,8 @@ fn stage(task: NonNull<Header>) -> NonNull<()> {
 /// # Safety
 /// Typed; Alone; Stage holds the future.
 unsafe fn poll<F: Future>(task: NonNull<Header>, cx: &mut Context<'_>) -> bool {
-    let stage = stage_of::<F>(task);
-    // SAFETY: the caller's: the union holds the future.
-    let future: &mut F = unsafe { &mut (*stage).future };
+    // SAFETY: the caller's: the stage holds the future.
+    let future = unsafe { &mut *future_of::<F>(task) };
     // SAFETY: Pinned.
     let Poll::Ready(output) = unsafe { Pin::new_unchecked(future) }.poll(cx) else {
         return false;
@@ -112,11 +118,7 @@ unsafe fn poll<F: Future>(task: NonNull<Header>, cx: &mut Context<'_>) -> bool {
     // SAFETY: the caller's, and the future is still there.
     unsafe { drop_future::<F>(task) };
     // SAFETY: the stage is empty now and belongs to the loop until DONE.
-    unsafe {
-        stage.write(Stage {
-            output: output.into_inner(),
-        })
-    };
+    unsafe { output_of::<F>(task).write(output.into_inner()) };
     // SAFETY: the loop keeps the cell alive.
     unsafe { task.as_ref() }.set(Flags::OUTPUT);
     true
@@ -128,10 +130,10 @@ struct Rescued<T>(ManuallyDrop<T>);
 
 impl<T> Rescued<T> {
     #[inline(always)]
-    fn into_inner(self) -> ManuallyDrop<T> {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: read once; `this` is not dropped.
-        unsafe { ptr::read(&this.0) }
+    fn into_inner(self) -> T {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: taken once: `this` is not dropped.
+        unsafe { ManuallyDrop::take(&mut this.0) }
     }
 }
 
@@ -147,11 +149,8 @@ impl<T> Drop for Rescued<T> {
 unsafe fn drop_future<F: Future>(task: NonNull<Header>) {
     // SAFETY: the caller keeps the cell alive.
     unsafe { task.as_ref() }.clear(Flags::FUTURE);
-    let stage = stage_of::<F>(task);
-    // SAFETY: the caller's: the union holds the future.
-    let future = unsafe { &mut (*stage).future };
-    // SAFETY: Stage: dropped once, FUTURE is clear from here on.
-    unsafe { ManuallyDrop::drop(future) };
+    // SAFETY: Stage: the future is there, and dropped once: FUTURE is clear from here on.
+    unsafe { ptr::drop_in_place(future_of::<F>(task)) };
 }
 
 /// # Safety
@@ -159,11 +158,8 @@ unsafe fn drop_future<F: Future>(task: NonNull<Header>) {
 unsafe fn drop_output<F: Future>(task: NonNull<Header>) {
     // SAFETY: the caller keeps the cell alive.
     unsafe { task.as_ref() }.clear(Flags::OUTPUT);
-    let stage = stage_of::<F>(task);
-    // SAFETY: the caller's: the union holds the output.
-    let output = unsafe { &mut (*stage).output };
-    // SAFETY: Stage: dropped once, OUTPUT is clear from here on.
-    unsafe { ManuallyDrop::drop(output) };
+    // SAFETY: Stage: the output is there, and dropped once: OUTPUT is clear from here on.
+    unsafe { ptr::drop_in_place(output_of::<F>(task)) };
 }
 
 /// # Safety
@@ -264,8 +260,12 @@ pub(super) unsafe fn discard(task: NonNull<Header>) {
         return;
     }
     if let Some(inspect) = header.if_extra(|extra| extra.inspect.take()) {
-        // SAFETY: `detach` chose the function for this task's output type, which is in place.
-        unsafe { inspect(header, stage(task).as_ptr()) };
+        let output = stage(task).as_ptr();
+        // A `Display` that panics must not keep the output from being dropped.
+        report::quietly(|| {
+            // SAFETY: `detach` chose the function for this task's output type, which is in place.
+            unsafe { inspect(header, output) }
+        });
     }
     let drop_output = header.vtable().drop_output;
     // SAFETY: Typed; OUTPUT is set.

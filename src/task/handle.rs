@@ -25,7 +25,7 @@ use crate::error::{Cancelled, JoinError, Reason};
 /// | the handle is dropped | the task |
 /// | --- | --- |
 /// | never awaited | runs on (`drop(spawn(f()))` works) |
-/// | after it was awaited, before the task ended | is cancelled: who cancels a waiter cancels what it waits for |
+/// | after it was awaited, before the task ended | is cancelled: with the waiter ends the wait |
 /// | after [`cancel_on_drop`](Task::cancel_on_drop) | is cancelled |
 /// | by [`detach`](Task::detach) | runs on, and an error is reported |
 ///
@@ -260,7 +260,7 @@ impl<T, E: From<JoinError>> Future for Flatten<T, E> {
 /// is made. Sealed.
 #[diagnostic::on_unimplemented(
     message = "a detached task's `{Self}` would be lost",
-    note = "await the task, or end it with `()` or a `Result`; `drop(task)` loses the value on purpose"
+    note = "await it, or end it with `()` or a `Result`; `drop(task)` loses the value on purpose"
 )]
 pub trait Reportable: sealed::Sealed {
     #[doc(hidden)]

@@ -91,30 +91,18 @@ pub(crate) struct Birth {
 }
 
 impl Header {
-    /// Makes a header in place. Field by field: a header built on the stack and copied in
-    /// larger pieces than it was written in would stall the processor for 5 ns.
-    ///
-    /// # Safety
-    /// `place` is valid for writing a header.
     #[inline(always)]
-    pub(super) unsafe fn write(place: NonNull<Header>, vtable: &'static VTable, birth: Birth) {
-        let place = place.as_ptr();
-        // SAFETY: the caller's, here and below.
-        unsafe { (&raw mut (*place).vtable).write(vtable) };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*place).spawned_at).write(birth.spawned_at) };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*place).joiner).write(Cell::new(None)) };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*place).extra).write(Cell::new(None)) };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*place).id).write(birth.id) };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*place).slot).write(Cell::new(u32::MAX)) };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*place).loop_index).write(birth.loop_index) };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*place).flags).write(Cell::new(birth.flags)) };
+    pub(super) fn new(vtable: &'static VTable, birth: Birth) -> Header {
+        Header {
+            vtable,
+            spawned_at: birth.spawned_at,
+            joiner: Cell::new(None),
+            extra: Cell::new(None),
+            id: birth.id,
+            slot: Cell::new(u32::MAX),
+            loop_index: birth.loop_index,
+            flags: Cell::new(birth.flags),
+        }
     }
 
     #[inline(always)]

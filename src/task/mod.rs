@@ -2,21 +2,20 @@
 //!
 //! A task has two owners, the loop and the handle ([`Task`]), both on one thread. Each lets go
 //! once; the later one frees the cell. Because wakers are integers that own nothing
-//! ([`token`]), there is no third kind of reference, no count and no atomic.
+//! (`token`), there is no third kind of reference, no count and no atomic.
 //!
 //! ```text
-//!            spawn               poll: Ready                handle polled
-//!   (none) ────────► running ──────────────► done, value ──────────────► done, taken
-//!                      │  poll: panic ─────► done, failed ──────────────►     │
-//!                      │  cancel, next turn ►     │                          │
-//!                      └──── the loop lets go at every arrow into `done` ─────┘
+//!             ┌─ poll: Ready ──────► done, value ──┐
+//!   spawn ──► running ─ poll: panic ► done, failed ─┼─ handle polled ──► done, taken
+//!             └─ cancel, next turn ► done, failed ─┘
+//!   the loop lets go on the way into `done`, the handle whenever it is dropped
 //! ```
 //!
 //! | who | may touch | when |
 //! | --- | --- | --- |
 //! | the loop | the future | until done; never while another poll of it is under way |
 //! | the handle | the output, the failure | once done |
-//! | a [`TaskRef`] | name, id, place; can ask for a cancel | as long as it lives: it has its own record |
+//! | a [`TaskRef`] | name, id, place; can ask for a cancel | always: it has its own record |
 //!
 //! A cancel is a request: a flag and a wake. The loop drops the future at its next chance, in a
 //! place where no other user code of that task is on the stack. A value that a poll returns

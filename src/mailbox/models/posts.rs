@@ -1,7 +1,15 @@
 //! Posts against a loop that drains, sleeps and closes.
 //!
+//! What is at stake: a closure that runs twice, on another loop, or never, without its sender
+//! being told. The mutex makes each step whole; the order of the steps, and the notification
+//! that comes after the lock is free, are what these models vary.
+//!
+//! # Bounds
+//! All orders: 153,581 and 73,536 for the loops that sleep, at most 1,627 for those that close.
+//!
 //! # Not here
-//! The order of one thread's posts, and whose code runs under the lock: unit tests of `posts`.
+//! The order of one thread's posts, and whose code runs under the lock: unit tests of `posts`
+//! and `table`.
 
 use super::*;
 
