@@ -29,7 +29,8 @@ pub struct CallHandle {
 }
 
 impl CallHandle {
-    /// Prevents the call; `false` if it was made. The closure is dropped in the next batch.
+    /// Prevents the call; `false` if it is over. From inside the call itself it changes nothing.
+    /// The closure is dropped in the next batch.
     ///
     /// # asyncio
     /// `Handle.cancel`, which gives nothing back.

@@ -69,22 +69,12 @@ pub fn run<F: Future>(main: F) -> F::Output {
         Ok(event_loop) => event_loop,
         Err(error) => panic!("cannot make an event loop: {error}"),
     };
-    // Also when `main` panics, and when a task keeps a handle of the loop.
-    let closing = Closing(&event_loop.kernel);
-    let result = event_loop.run_until_complete(main);
-    drop(closing);
-    match result {
+    let result = event_loop.kernel.run_main(main, Location::caller());
+    // Before a panic of `main` goes on: the other tasks' destructors shall not see it.
+    event_loop.kernel.close();
+    match event_loop.outcome(result) {
         Ok(value) => value,
         Err(error) => panic!("the main task gave no value: {error}"),
-    }
-}
-
-/// Closes the loop when dropped.
-struct Closing<'a>(&'a Kernel);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        self.0.close();
     }
 }
 
@@ -166,7 +156,13 @@ impl EventLoop {
     #[track_caller]
     pub fn run_until_complete<F: Future>(&self, main: F) -> Result<F::Output, RunError> {
         self.check_runnable()?;
-        match self.kernel.run_main(main, Location::caller()) {
+        let result = self.kernel.run_main(main, Location::caller());
+        self.outcome(result)
+    }
+
+    /// What a run's caller gets; a panic of the main task goes on here.
+    fn outcome<T>(&self, result: Option<Result<T, JoinError>>) -> Result<T, RunError> {
+        match result {
             Some(Ok(value)) => Ok(value),
             Some(Err(JoinError::Panicked(panic))) => panic.resume(),
             Some(Err(JoinError::Cancelled(_))) => Err(RunError::Cancelled),
@@ -351,6 +347,15 @@ impl EventLoop {
     /// `loop.set_exception_handler`.
     pub fn set_exception_handler(&self, f: impl FnMut(&Report<'_>) + 'static) {
         self.kernel.set_handler(Box::new(f));
+    }
+}
+
+impl Drop for EventLoop {
+    /// The last handle closes the loop, while destructors can still ask for it.
+    fn drop(&mut self) {
+        if Rc::strong_count(&self.kernel) == 1 {
+            self.kernel.close();
+        }
     }
 }
 

@@ -11,8 +11,8 @@
 //!
 //! # The fairness contract
 //! - Ready tasks run first in, first out. A task woken during a batch runs in the next one.
-//! - A *look* (mailbox; epoll if a descriptor is registered; clock if a timer is armed) happens
-//!   when the ring is empty and after at most 64 polls, counted across batches. See `budget`.
+//! - A *look* (mailbox, clock, timers; epoll if a descriptor is registered) happens when the
+//!   ring is empty and after at most 64 polls, counted across batches. See `budget`.
 //! - Timers fire in deadline order, equal ones in creation order, never early.
 //!
 //! # Invariants
@@ -241,12 +241,7 @@ fn to_handler(report: &Report<'_>) {
     let Some(mut handler) = handler else {
         return report::to_stderr(report);
     };
-    if !report::quietly(|| handler(report)) {
-        report::to_stderr(&report::simple(
-            "the exception handler panicked on this report:",
-        ));
-        report::to_stderr(report);
-    }
+    let survived = report::quietly(|| handler(report));
     // A handler that installed another one has had its say, and is dropped.
     let mut handler = Some(handler);
     Kernel::with(|kernel| {
@@ -255,6 +250,12 @@ fn to_handler(report: &Report<'_>) {
             *place = handler.take();
         }
     });
+    if !survived {
+        report::to_stderr(&report::simple(
+            "the exception handler panicked on this report:",
+        ));
+        report::to_stderr(report);
+    }
 }
 
 /// See [`Kernel::enter`].

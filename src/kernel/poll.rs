@@ -168,8 +168,9 @@ impl Kernel {
     #[cold]
     #[inline(never)]
     fn pass_on(&self, slot: u32, number: u32) {
-        let passed = catch_unwind(AssertUnwindSafe(|| wait_list::after_poll(slot, number)));
-        if let Err(payload) = passed {
+        let pass_on = || wait_list::after_poll(slot, number);
+        // Each round that a waker's panic ends has passed on one grant more.
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(pass_on)) {
             report::panicked("a waker panicked", None, payload);
         }
     }

@@ -20,6 +20,7 @@ impl Kernel {
     /// child leaves at once: its tasks are the parent's.
     pub(crate) fn run_until(&self, done: impl Fn() -> bool) {
         let _fine = FineTimers::new();
+        self.budget.slept();
         self.look();
         loop {
             for _ in 0..self.run.ready() {

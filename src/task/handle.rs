@@ -195,7 +195,10 @@ impl<T> Future for Task<T> {
         if !header.is(Flags::DONE) {
             header.set(Flags::AWAITED);
             header.join(cx.waker());
-            return Poll::Pending;
+            if !header.is(Flags::DONE) {
+                return Poll::Pending;
+            }
+            drop(header.take_joiner());
         }
         // SAFETY: DONE is set; Held and Typed.
         let result = unsafe { cell::take_result(self.cell) };

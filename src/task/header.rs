@@ -160,16 +160,17 @@ impl Header {
         self.spawned_at
     }
 
-    /// Keeps `waker` for the task's end. Foreign code (clone, drop) runs with the place empty.
+    /// Keeps `waker` for the task's end. Foreign code (clone, drop) runs here, and may even end
+    /// the task: the caller looks again.
     #[inline]
     pub(super) fn join(&self, waker: &Waker) {
-        match self.joiner.take() {
-            Some(old) if old.will_wake(waker) => self.joiner.set(Some(old)),
-            old => {
-                self.joiner.set(Some(waker.clone()));
-                drop(old);
-            }
+        let old = self.joiner.take();
+        if old.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            return self.joiner.set(old);
         }
+        let new = waker.clone();
+        self.joiner.set(Some(new));
+        drop(old);
     }
 
     #[inline(always)]

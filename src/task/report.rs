@@ -116,7 +116,7 @@ pub(crate) fn to_stderr(report: &Report<'_>) {
 pub(crate) fn panicked(message: &str, task: Option<&TaskRef>, payload: Box<dyn Any + Send>) {
     let panic = Panic::new(payload);
     report(message, task, Some(&panic));
-    quietly(|| drop(panic));
+    drop_panic(panic);
 }
 
 /// Reports the panic of a task whose handle is gone.
@@ -128,5 +128,11 @@ pub(super) fn unseen_panic(header: &Header, panic: Panic) {
         Some(&task),
         Some(&panic),
     );
-    quietly(|| drop(panic));
+    drop_panic(panic);
+}
+
+fn drop_panic(panic: Panic) {
+    if !quietly(|| drop(panic)) {
+        warning("the payload of that panic panicked when it was dropped");
+    }
 }

@@ -148,14 +148,27 @@ impl Clone for Vars {
 }
 
 thread_local! {
-    static THREAD: RefCell<Option<Rc<Vars>>> = const { RefCell::new(None) };
+    static THREAD: ThreadVars = const { ThreadVars(RefCell::new(None)) };
+}
+
+/// What code outside any task has set on this thread.
+struct ThreadVars(RefCell<Option<Rc<Vars>>>);
+
+impl Drop for ThreadVars {
+    /// At thread exit a panic of a value's destructor would abort the process.
+    fn drop(&mut self) {
+        token::drop_safely(self.0.take());
+    }
 }
 
 /// The variables that code running now sees.
 fn current() -> Option<Rc<Vars>> {
     match token::current() {
         Some(task) => task.if_extra(|extra| extra.vars.clone()),
-        None => THREAD.try_with(|vars| vars.borrow().clone()).ok().flatten(),
+        None => THREAD
+            .try_with(|vars| vars.0.borrow().clone())
+            .ok()
+            .flatten(),
     }
 }
 
@@ -163,7 +176,7 @@ fn replace(new: Option<Rc<Vars>>) -> Option<Rc<Vars>> {
     match token::current() {
         Some(task) if new.is_none() => task.if_extra(|extra| extra.vars.take()),
         Some(task) => task.with_extra(|extra| std::mem::replace(&mut extra.vars, new)),
-        None => THREAD.try_with(|vars| vars.replace(new)).ok().flatten(),
+        None => THREAD.try_with(|vars| vars.0.replace(new)).ok().flatten(),
     }
 }
 

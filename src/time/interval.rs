@@ -33,9 +33,18 @@ use super::sleep::{Sleep, after, sleep_until};
 /// ```
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
-    assert!(!period.is_zero(), "interval() needs a period above zero; use yield_now() to yield");
+    assert!(
+        !period.is_zero(),
+        "interval() needs a period above zero; use yield_now() to yield"
+    );
     let due = now();
-    Interval { period, due, missed: MissedTick::Skip, sleep: sleep_until(due), waiting: false }
+    Interval {
+        period,
+        due,
+        missed: MissedTick::Skip,
+        sleep: sleep_until(due),
+        waiting: false,
+    }
 }
 
 /// What becomes of ticks that nobody was there to take.

@@ -1,6 +1,6 @@
 //! Sleep, tick, time out.
 //!
-//! Deadlines are [`Instant`](std::time::Instant)s with nanosecond resolution; nothing here ever
+//! Deadlines are [`Instant`]s with nanosecond resolution; nothing here ever
 //! ends early. Futures are plain data: `Send`, movable between loops, armed by the first poll
 //! that has to wait, disarmed by drop.
 //!

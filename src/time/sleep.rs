@@ -37,7 +37,10 @@ const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 #[inline]
 pub fn sleep(duration: Duration) -> Sleep {
     if duration.is_zero() {
-        return Sleep { when: When::Yield, timer: None };
+        return Sleep {
+            when: When::Yield,
+            timer: None,
+        };
     }
     sleep_until(after(now(), duration))
 }
@@ -62,7 +65,10 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// ```
 #[inline]
 pub fn sleep_until(at: Instant) -> Sleep {
-    Sleep { when: When::At(at), timer: None }
+    Sleep {
+        when: When::At(at),
+        timer: None,
+    }
 }
 
 /// Lets every task that is ready run once.

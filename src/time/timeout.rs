@@ -45,7 +45,10 @@ pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFutu
 /// # Cancel safety
 /// That of `future`.
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    Timeout { future: future.into_future(), sleep: Some(sleep_until(deadline)) }
+    Timeout {
+        future: future.into_future(),
+        sleep: Some(sleep_until(deadline)),
+    }
 }
 
 /// [`timeout`] in asyncio's argument order, with its `None` for no limit.
@@ -63,7 +66,10 @@ pub fn wait_for<F: IntoFuture>(
     limit: impl Into<Option<Duration>>,
 ) -> Timeout<F::IntoFuture> {
     let sleep = limit.into().map(|limit| sleep_until(after(now(), limit)));
-    Timeout { future: future.into_future(), sleep }
+    Timeout {
+        future: future.into_future(),
+        sleep,
+    }
 }
 
 pinned! {
@@ -95,6 +101,8 @@ impl<F: Future> Future for Timeout<F> {
 impl<F> Debug for Timeout<F> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let deadline = self.sleep.as_ref().map(Sleep::deadline);
-        f.debug_struct("Timeout").field("deadline", &deadline).finish_non_exhaustive()
+        f.debug_struct("Timeout")
+            .field("deadline", &deadline)
+            .finish_non_exhaustive()
     }
 }
