@@ -29,14 +29,14 @@ pub struct CallHandle {
 }
 
 impl CallHandle {
-    /// Prevents the call; `false` if it is over. From inside the call itself it changes nothing.
-    /// The closure is dropped in the next batch.
+    /// Prevents the call; `false` if it was made, or is being made. The closure is dropped in the
+    /// next batch.
     ///
     /// # asyncio
     /// `Handle.cancel`, which gives nothing back.
     #[track_caller]
     pub fn cancel(&self) -> bool {
-        self.task.cancel(Reason::from(()))
+        !self.task.is_current() && self.task.cancel(Reason::from(()))
     }
 }
 

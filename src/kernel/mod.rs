@@ -217,6 +217,32 @@ impl Kernel {
     }
 }
 
+/// Does something to a loop: now, or by a post if it does not run on this thread. A loop that
+/// is closed has nothing left to do it to.
+#[inline]
+fn on_loop(home: LoopId, act: impl FnOnce(&Kernel) + Send + 'static) {
+    let mut act = Some(act);
+    Kernel::with(|kernel| {
+        if kernel.id == home
+            && let Some(act) = act.take()
+        {
+            act(kernel);
+        }
+    });
+    if let Some(act) = act {
+        post_to(home, act);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn post_to(home: LoopId, act: impl FnOnce(&Kernel) + Send + 'static) {
+    let post = move || {
+        Kernel::with(act);
+    };
+    drop(mailbox::post(home, Box::new(post)));
+}
+
 #[cold]
 #[inline(never)]
 #[track_caller]

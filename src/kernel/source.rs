@@ -28,7 +28,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
-use super::Kernel;
+use super::{Kernel, on_loop};
 use crate::mailbox::{self, LoopId};
 pub(crate) use crate::reactor::Direction;
 use crate::reactor::{SourceKey, WaiterId};
@@ -337,25 +337,6 @@ impl Drop for Wait<'_> {
             drop(forgotten);
         };
         on_loop(place.home, forget);
-    }
-}
-
-/// Does something to a loop's reactor: now, or by a post if the loop does not run on this thread.
-fn on_loop(home: LoopId, act: impl FnOnce(&Kernel) + Send + 'static) {
-    let mut act = Some(act);
-    Kernel::with(|kernel| {
-        if kernel.id == home
-            && let Some(act) = act.take()
-        {
-            act(kernel);
-        }
-    });
-    if let Some(act) = act {
-        let post = move || {
-            Kernel::with(act);
-        };
-        // A closed loop has nothing left to do it to.
-        drop(mailbox::post(home, Box::new(post)));
     }
 }
 

@@ -6,8 +6,9 @@
 use std::task::Waker;
 use std::time::Instant;
 
-use super::Kernel;
-use crate::mailbox::{self, LoopId};
+use super::{Kernel, on_loop};
+use crate::mailbox::LoopId;
+use crate::task::token::wake_safely;
 use crate::timer_queue::TimerKey;
 
 /// Where eight or more timers fall due within this time of the first, one wake-up serves all.
@@ -60,9 +61,9 @@ impl Kernel {
         timer.home == self.id && self.timers.borrow_mut().reset(timer.key, deadline)
     }
 
-    fn disarm(&self, key: TimerKey) {
-        let waker = self.timers.borrow_mut().cancel(key);
-        drop(waker);
+    /// Takes a timer out; the caller drops or wakes.
+    fn cancel_timer(&self, key: TimerKey) -> Option<Waker> {
+        self.timers.borrow_mut().cancel(key)
     }
 
     /// When the loop has to be awake for its timers.
@@ -82,25 +83,15 @@ impl ArmedTimer {
     /// Takes the timer out of its loop's queue, here or by a post to the loop's thread.
     #[inline]
     pub(crate) fn disarm(self) {
-        let here = Kernel::with(|kernel| {
-            let own = kernel.id == self.home;
-            if own {
-                kernel.disarm(self.key);
-            }
-            own
-        });
-        if here != Some(true) {
-            self.disarm_elsewhere();
-        }
+        on_loop(self.home, move |kernel| drop(kernel.cancel_timer(self.key)));
     }
 
-    #[cold]
-    #[inline(never)]
-    fn disarm_elsewhere(self) {
-        let post = Box::new(move || {
-            Kernel::with(|kernel| kernel.disarm(self.key));
+    /// The same, and wakes whoever waits for it, to look for itself when it is to end.
+    pub(crate) fn disarm_and_wake(self) {
+        on_loop(self.home, move |kernel| {
+            if let Some(waker) = kernel.cancel_timer(self.key) {
+                wake_safely(waker);
+            }
         });
-        // A closed loop has no timers left.
-        drop(mailbox::post(self.home, post));
     }
 }

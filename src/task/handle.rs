@@ -10,12 +10,12 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, ready};
 
 use super::header::{Flags, Header};
 use super::task_ref::{TaskId, TaskRef};
-use super::{cell, report};
+use super::{cell, report, token};
 use crate::error::{Cancelled, JoinError, Reason};
 
 /// The handle of a task: awaits its result, cancels it, names it.
@@ -70,6 +70,11 @@ impl<T> Task<T> {
     fn header(&self) -> &Header {
         // SAFETY: Held.
         unsafe { self.cell.as_ref() }
+    }
+
+    /// Is its code on the stack?
+    pub(crate) fn is_current(&self) -> bool {
+        token::current().is_some_and(|current| ptr::eq(current, self.header()))
     }
 
     pub(crate) fn slot(&self) -> u32 {

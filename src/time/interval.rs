@@ -43,7 +43,7 @@ pub fn interval(period: Duration) -> Interval {
         due,
         missed: MissedTick::Skip,
         sleep: sleep_until(due),
-        waiting: false,
+        aim: Aim::AtOnce,
     }
 }
 
@@ -67,8 +67,18 @@ pub struct Interval {
     due: Instant,
     missed: MissedTick,
     sleep: Sleep,
-    /// Has the sleep been aimed at `due`?
-    waiting: bool,
+    aim: Aim,
+}
+
+/// What the sleep of an interval is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// Nothing: the first tick needs no sleep.
+    AtOnce,
+    /// Nothing: it is to be aimed at the next tick.
+    Nowhere,
+    /// It ends with the next tick.
+    Due,
 }
 
 impl Interval {
@@ -90,19 +100,20 @@ impl Interval {
     /// Starts anew: the next tick comes one period from now.
     pub fn reset(&mut self) {
         self.due = after(now(), self.period);
-        self.waiting = false;
+        self.aim = Aim::Nowhere;
     }
 
+    /// A tick that is late already takes one trip through the loop too: a body that is always
+    /// late must not keep everybody else from running.
     fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
-        if !self.waiting {
-            if now() >= self.due {
-                return Poll::Ready(self.advance());
-            }
+        if self.aim == Aim::Nowhere {
             self.sleep.reset(self.due);
-            self.waiting = true;
+            self.aim = Aim::Due;
         }
-        ready!(Pin::new(&mut self.sleep).poll(cx));
-        self.waiting = false;
+        if self.aim == Aim::Due {
+            ready!(Pin::new(&mut self.sleep).poll(cx));
+        }
+        self.aim = Aim::Nowhere;
         Poll::Ready(self.advance())
     }
 

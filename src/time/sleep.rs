@@ -162,7 +162,8 @@ impl Sleep {
         self.when = When::At(at);
         let Some(timer) = self.timer else { return };
         if Kernel::with(|kernel| kernel.reset_timer(timer, at)) != Some(true) {
-            timer.disarm();
+            // Over, or on a loop that cannot be reached from here: whoever waits arms it anew.
+            timer.disarm_and_wake();
             self.timer = None;
         }
     }
