@@ -1,0 +1,27 @@
+//! All figures in one run, the runtimes interleaved: the tables of the README.
+//!
+//! Run `.ci/bench`, or `cargo bench -p petla-bench --bench table` with names of figures and
+//! `--rounds N` after a `--`. How it measures stands in `petla_bench::table`; the workloads are
+//! those of the subjects' own files, taken in as modules, so there is no second copy to differ.
+
+#![allow(dead_code)] // each subject's `main`: it is for `cargo bench --bench SUBJECT`
+
+mod loop_program;
+mod memory;
+mod queue;
+mod spawn;
+mod switch;
+mod timers;
+
+fn main() {
+    memory::serve_parent();
+    let figures = [
+        spawn::figures(),
+        switch::figures(),
+        queue::figures(),
+        loop_program::figures(),
+        timers::figures(),
+        memory::figures(),
+    ];
+    petla_bench::table::main(figures.into_iter().flatten().collect());
+}
