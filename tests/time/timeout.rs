@@ -1,0 +1,193 @@
+//! `timeout`, `timeout_at`, `wait_for`: the first of value and limit, with the rest dropped.
+
+use std::cell::Cell;
+use std::future::{Future, pending, ready};
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use petla::error::Elapsed;
+use petla::{sleep, spawn, timeout, timeout_at, wait_for, yield_now};
+
+use crate::common::{Bell, Drops, LONG, panic_text, poll_once, within};
+
+const MILLI: Duration = Duration::from_millis(1);
+
+#[test]
+fn a_value_in_time_is_given() {
+    within(async {
+        assert_eq!(timeout(LONG, ready(1)).await, Ok(1));
+        let slow = async {
+            sleep(MILLI).await;
+            2
+        };
+        assert_eq!(timeout(LONG, slow).await, Ok(2));
+        assert_eq!(timeout_at(petla::now() + LONG, ready(3)).await, Ok(3));
+    });
+}
+
+#[test]
+fn a_limit_is_never_short_and_drops_the_future() {
+    within(async {
+        let (drops, before) = (Drops::default(), petla::now());
+        let guard = drops.guard();
+        let limited = timeout(MILLI, async move {
+            let _guard = guard;
+            pending::<()>().await
+        });
+        assert_eq!(limited.await, Err(Elapsed));
+        assert_eq!(drops.count(), 1);
+        assert!(petla::now() >= before + MILLI);
+        let at = petla::now() + MILLI;
+        assert_eq!(timeout_at(at, pending::<()>()).await, Err(Elapsed));
+        assert!(petla::now() >= at);
+    });
+}
+
+#[test]
+fn the_limit_counts_from_the_call_and_not_from_the_first_poll() {
+    within(async {
+        let limited = timeout(MILLI, pending::<()>());
+        let shown = format!("{limited:?}");
+        assert!(shown.starts_with("Timeout { deadline: Some("), "{shown}");
+        sleep(2 * MILLI).await;
+        let mut limited = pin!(limited);
+        assert!(poll_once(&mut limited).is_pending());
+        yield_now().await;
+        sleep(Duration::from_nanos(1)).await;
+        assert_eq!(
+            poll_once(&mut limited),
+            std::task::Poll::Ready(Err(Elapsed))
+        );
+    });
+}
+
+#[test]
+fn a_future_that_is_ready_wins_over_a_limit_that_is_past() {
+    within(async {
+        assert_eq!(timeout(Duration::ZERO, ready(1)).await, Ok(1));
+        let past = petla::now().checked_sub(LONG).unwrap();
+        assert_eq!(timeout_at(past, ready(2)).await, Ok(2));
+        assert_eq!(wait_for(ready(3), Duration::ZERO).await, Ok(3));
+        // Both come true in the same moment: the value is looked at first.
+        let at = petla::now() + MILLI;
+        assert_eq!(timeout_at(at, petla::sleep_until(at)).await, Ok(()));
+    });
+}
+
+#[test]
+fn a_limit_of_zero_polls_once_and_gives_up() {
+    within(async {
+        let polls = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&polls);
+        let waiting = std::future::poll_fn(move |_| {
+            counted.set(counted.get() + 1);
+            std::task::Poll::<()>::Pending
+        });
+        assert_eq!(timeout(Duration::ZERO, waiting).await, Err(Elapsed));
+        assert!((1..=2).contains(&polls.get()), "{}", polls.get());
+    });
+}
+
+#[test]
+fn a_limit_without_end_never_comes() {
+    within(async {
+        assert_eq!(timeout(Duration::MAX, sleep(MILLI)).await, Ok(()));
+        assert_eq!(wait_for(sleep(MILLI), None).await, Ok(()));
+        assert_eq!(wait_for(sleep(MILLI), Some(LONG)).await, Ok(()));
+        assert_eq!(wait_for(pending::<()>(), MILLI).await, Err(Elapsed));
+    });
+}
+
+#[test]
+fn without_a_limit_no_loop_is_needed() {
+    let mut unlimited = pin!(wait_for(ready(5), None));
+    assert_eq!(poll_once(&mut unlimited), std::task::Poll::Ready(Ok(5)));
+    let mut waiting = pin!(wait_for(pending::<()>(), None));
+    assert!(poll_once(&mut waiting).is_pending());
+    let shown = format!("{:?}", wait_for(ready(()), None));
+    assert_eq!(shown, "Timeout { deadline: None, .. }");
+    let mut ready_at_once = pin!(timeout(MILLI, ready(6)));
+    assert_eq!(poll_once(&mut ready_at_once), std::task::Poll::Ready(Ok(6)));
+    let mut has_to_wait = pin!(timeout(MILLI, pending::<()>()));
+    let text = panic_text(|| poll_once(&mut has_to_wait));
+    assert!(text.contains("needs a running event loop"), "{text}");
+}
+
+#[test]
+fn of_two_limits_the_earlier_counts() {
+    within(async {
+        let inner_first = timeout(LONG, timeout(MILLI, pending::<()>()));
+        assert_eq!(inner_first.await, Ok(Err(Elapsed)));
+        let outer_first = timeout(MILLI, timeout(LONG, pending::<()>()));
+        assert_eq!(outer_first.await, Err(Elapsed));
+        let at = petla::now() + MILLI;
+        let equal = timeout_at(at, timeout_at(at, pending::<()>()));
+        assert_eq!(
+            equal.await,
+            Ok(Err(Elapsed)),
+            "the inner one is looked at first"
+        );
+    });
+}
+
+#[test]
+fn a_limit_around_a_task_ends_the_task() {
+    within(async {
+        let drops = Drops::default();
+        let guard = drops.guard();
+        let task = spawn(async move {
+            let _guard = guard;
+            pending::<()>().await
+        });
+        let reference = task.task_ref();
+        assert!(timeout(MILLI, task).await.is_err());
+        yield_now().await;
+        assert!(reference.is_finished());
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+#[test]
+fn dropping_a_limited_future_drops_it_and_disarms_the_limit() {
+    within(async {
+        let (drops, bell) = (Drops::default(), Bell::new());
+        let guard = drops.guard();
+        let mut limited = Box::pin(timeout(LONG, async move {
+            let _guard = guard;
+            pending::<()>().await
+        }));
+        assert!(bell.poll(&mut limited).is_pending() && bell.is_kept());
+        drop(limited);
+        assert_eq!((drops.count(), bell.is_kept()), (1, false));
+    });
+}
+
+#[test]
+fn a_hundred_thousand_limits_that_are_not_reached_leave_nothing_behind() {
+    within(async {
+        for _ in 0..100_000 {
+            assert!(timeout(LONG, yield_now()).await.is_ok());
+        }
+        let before = petla::now();
+        sleep(MILLI).await;
+        assert!(before.elapsed() < LONG);
+    });
+}
+
+#[test]
+fn elapsed_is_a_time_out_of_io() {
+    fn read(ready: bool) -> impl Future<Output = io::Result<usize>> {
+        async move { if ready { Ok(3) } else { pending().await } }
+    }
+    async fn limited(ready: bool) -> io::Result<usize> {
+        timeout(MILLI, read(ready)).await?
+    }
+    within(async {
+        assert_eq!(limited(true).await.unwrap(), 3);
+        let error = limited(false).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(error.to_string(), "deadline has elapsed");
+    });
+}
