@@ -1,0 +1,36 @@
+//! Every primitive once, generic over who shares it.
+//!
+//! Use the aliases in [`local`](crate::local) (the tasks of one loop: no atomics, not `Send`) and
+//! [`sync`](crate::sync) (between loops and threads). This module is public because an alias
+//! shows no methods in the documentation: they are all here.
+//!
+//! All primitives are fair, first come, first served: what is released goes to the one who waits
+//! longest, and nobody overtakes. All may be cancelled at any point by dropping the future that
+//! waits. A grant that was made to it goes to the next. In [`local`](crate::local) the same
+//! happens to a grant that a task does not look at in its next poll, because it holds the future
+//! without polling it; that future then starts at the end of the line.
+//!
+//! # Not here
+//! Waiting: `wait_list`, which knows nothing of what is waited for.
+
+mod blocking;
+mod queue;
+
+pub use crate::wait_list::{Local, Mode, Shared};
+pub use queue::{
+    ByPriority, Fifo, Get, GetError, Heap, Item, Items, Join, Lifo, Next, Order, Put, PutError,
+    Queue, Reserve, ShutDown, Slot, Store, Take, TooManyDone,
+};
+
+/// How much a primitive is used, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Futures in its lines.
+    pub waiting: usize,
+    /// Rights given out: grants that their future has not claimed yet, and whatever guards,
+    /// permits or slots are held.
+    pub holders: usize,
+    /// For a queue: the most items that it ever held.
+    pub peak: usize,
+}

@@ -1,0 +1,271 @@
+//! Loom models of `sync::Queue`: operations of two or three threads, cancelled at each point.
+//!
+//! A lost wake-up shows as a deadlock; a lost, doubled or leaked item as a wrong count. Models of
+//! two threads end without a bound on pre-emptions; those of three run with the bound of
+//! `.ci/loom` (2 on every run; 3 was run, and takes seconds).
+//!
+//! Mutations that were made by hand, and the models that fail under each:
+//! - `Rules::left` does not give a getter's right back: `a_cancelled_get_passes_its_right_on`.
+//! - `Rules::left` does not give a putter's right back: `a_cancelled_put_passes_its_right_on`.
+//! - `State::get` does not feed a putter: `one_place_is_enough`, `a_cancelled_put_…`.
+//! - `State::put` does not feed a getter: `one_place_is_enough`, `a_cancelled_get_…`.
+//! - `State::has_item` ignores promised items: `a_get_cannot_be_overtaken`.
+//! - `State::has_place` ignores promised places: `a_put_cannot_be_overtaken`.
+//! - `Queue::shutdown` does not pump: `a_shutdown_ends_a_get`, `a_shutdown_ends_a_put`.
+//! - `Taken::release` does not settle while draining: `the_last_item_ends_the_other_get`.
+//! - `State::is_exhausted` ignores slots: `a_get_waits_for_a_slot_that_outlives_the_shutdown`.
+//! - `Drop for Slot` only counts, without `settle`: the same.
+//! - `State::shut` does not lower `unfinished`: `an_immediate_shutdown_drops_each_item_once`.
+//! - `Queue::task_done` does not settle: `a_join_sees_what_the_workers_did`.
+//! - `Join::poll` claims with Relaxed (see `wait_list::models`): the same.
+//! - `Parker::park` does not look at `woken` first: `a_thread_sleeps_until_there_is_an_item`.
+//!
+//! # Not here
+//! Orders: the store is plain data under the lock. `local`: it has no threads; `tests` and the
+//! property tests compare it with `sync`.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use loom::cell::Cell;
+use loom::future::block_on;
+use loom::thread;
+
+use crate::rt::{Arc, AtomicUsize, Ordering};
+use crate::sync::{GetError, PutError, Queue, ShutDown};
+
+type Shared<T> = Arc<Queue<T>>;
+
+fn bounded<T>(capacity: usize) -> Shared<T> {
+    Arc::new(Queue::bounded(capacity))
+}
+
+fn spawn<T: 'static, R: 'static>(
+    queue: &Shared<T>,
+    f: impl FnOnce(&Queue<T>) -> R + 'static,
+) -> thread::JoinHandle<R> {
+    let queue = queue.clone();
+    thread::spawn(move || f(&queue))
+}
+
+/// The result of one poll; the future is dropped at once, wherever it stands.
+fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    block_on(async {
+        let mut future = pin!(future);
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    })
+}
+
+#[test]
+fn one_place_is_enough() {
+    loom::model(|| {
+        let queue = bounded(1);
+        let producer = spawn(&queue, |queue| {
+            block_on(async {
+                queue.put(1).await.unwrap();
+                queue.put(2).await.unwrap();
+            });
+        });
+        let got = block_on(async { [queue.get().await, queue.get().await] });
+        assert_eq!(got, [Ok(1), Ok(2)]);
+        producer.join().unwrap();
+        assert!(queue.is_empty());
+    });
+}
+
+#[test]
+fn a_cancelled_get_passes_its_right_on() {
+    loom::model(|| {
+        let queue = bounded(1);
+        let stays = spawn(&queue, |queue| block_on(queue.get()).unwrap());
+        let producer = spawn(&queue, |queue| queue.put_nowait(7).unwrap());
+        if let Some(item) = poll_once(queue.get()) {
+            producer.join().unwrap();
+            queue.put_nowait(item.unwrap()).unwrap();
+        }
+        assert_eq!(stays.join().unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_cancelled_put_passes_its_right_on() {
+    loom::model(|| {
+        let queue = bounded(1);
+        queue.put_nowait(0).unwrap();
+        let stays = spawn(&queue, |queue| block_on(queue.put(1)).unwrap());
+        let consumer = spawn(&queue, |queue| block_on(queue.get()).unwrap());
+        let put = poll_once(queue.put(2)).is_some();
+        let first = consumer.join().unwrap();
+        if put {
+            let _ = block_on(queue.get());
+        }
+        stays.join().unwrap();
+        assert_eq!(first, 0);
+        assert_eq!(queue.len(), 1);
+    });
+}
+
+#[test]
+fn a_get_cannot_be_overtaken() {
+    loom::model(|| {
+        let queue = bounded(1);
+        let mut waits = Box::pin(queue.get());
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(waits.as_mut().poll(&mut cx).is_pending());
+        let thief = spawn(&queue, |queue| queue.get_nowait());
+        queue.put_nowait(7).unwrap();
+        assert_eq!(thief.join().unwrap(), Err(GetError::Empty));
+        assert_eq!(waits.as_mut().poll(&mut cx), Poll::Ready(Ok(7)));
+    });
+}
+
+#[test]
+fn a_put_cannot_be_overtaken() {
+    loom::model(|| {
+        let queue = bounded(1);
+        queue.put_nowait(1).unwrap();
+        let mut waits = Box::pin(queue.put(2));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(waits.as_mut().poll(&mut cx).is_pending());
+        let thief = spawn(&queue, |queue| queue.put_nowait(3));
+        assert_eq!(queue.get_nowait(), Ok(1));
+        assert_eq!(thief.join().unwrap(), Err(PutError::Full(3)));
+        assert_eq!(waits.as_mut().poll(&mut cx), Poll::Ready(Ok(())));
+        assert_eq!(queue.get_nowait(), Ok(2));
+    });
+}
+
+#[test]
+fn a_shutdown_ends_a_get() {
+    loom::model(|| {
+        let queue = bounded::<u8>(1);
+        let waits = spawn(&queue, |queue| block_on(queue.get()));
+        queue.shutdown(false);
+        assert_eq!(waits.join().unwrap(), Err(ShutDown));
+    });
+}
+
+#[test]
+fn a_shutdown_ends_a_put() {
+    loom::model(|| {
+        let queue = bounded(1);
+        queue.put_nowait(1).unwrap();
+        let waits = spawn(&queue, |queue| block_on(queue.put(2)));
+        queue.shutdown(false);
+        assert_eq!(waits.join().unwrap(), Err(PutError::ShutDown(2)));
+        assert_eq!(queue.get_nowait(), Ok(1));
+        assert_eq!(queue.get_nowait(), Err(GetError::ShutDown));
+    });
+}
+
+#[test]
+fn the_last_item_ends_the_other_get() {
+    loom::model(|| {
+        let queue = bounded(1);
+        let gets = [
+            spawn(&queue, |queue| block_on(queue.get())),
+            spawn(&queue, |queue| block_on(queue.get())),
+        ];
+        queue.put_nowait(7).unwrap();
+        queue.shutdown(false);
+        let mut got = gets.map(|thread| thread.join().unwrap());
+        got.sort_by_key(Result::is_err);
+        assert_eq!(got, [Ok(7), Err(ShutDown)]);
+    });
+}
+
+#[test]
+fn a_get_waits_for_a_slot_that_outlives_the_shutdown() {
+    for fill in [true, false] {
+        loom::model(move || {
+            let queue = bounded(1);
+            let consumer = spawn(&queue, |queue| block_on(queue.get()));
+            let slot = poll_once(queue.reserve()).expect("a place").unwrap();
+            queue.shutdown(false);
+            if fill {
+                slot.put(7);
+            } else {
+                drop(slot);
+            }
+            let expected = if fill { Ok(7) } else { Err(ShutDown) };
+            assert_eq!(consumer.join().unwrap(), expected);
+        });
+    }
+}
+
+/// Counts its drops.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn an_immediate_shutdown_drops_each_item_once() {
+    loom::model(|| {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let queue = bounded(1);
+        let [first, second] = [Counted(drops.clone()), Counted(drops.clone())];
+        let producer = spawn(&queue, move |queue| {
+            block_on(async {
+                // What is not put comes back in the error and is dropped there.
+                let _ = queue.put(first).await;
+                let _ = queue.put(second).await;
+            });
+        });
+        let consumer = spawn(&queue, |queue| {
+            if let Ok(item) = block_on(queue.get()) {
+                drop(item);
+                queue.task_done().unwrap();
+            }
+        });
+        queue.shutdown(true);
+        producer.join().unwrap();
+        consumer.join().unwrap();
+        assert_eq!(drops.load(Ordering::Relaxed), 2);
+        block_on(queue.join());
+        assert!(queue.is_empty());
+    });
+}
+
+#[test]
+fn a_join_sees_what_the_workers_did() {
+    loom::model(|| {
+        let queue = Arc::new(Queue::unbounded());
+        let made = Arc::new([Cell::new(0), Cell::new(0)]);
+        let workers = [0, 1].map(|index| {
+            queue.put_nowait(()).unwrap();
+            let made = made.clone();
+            spawn(&queue, move |queue| {
+                block_on(queue.get()).unwrap();
+                made[index].set(1);
+                queue.task_done().unwrap();
+            })
+        });
+        block_on(queue.join());
+        assert_eq!(made.each_ref().map(Cell::get), [1, 1]);
+        for worker in workers {
+            worker.join().unwrap();
+        }
+        assert!(queue.task_done().is_err());
+    });
+}
+
+#[test]
+fn a_thread_sleeps_until_there_is_an_item() {
+    loom::model(|| {
+        let queue = bounded(1);
+        let sleeper = spawn(&queue, |queue| queue.blocking_get());
+        queue.blocking_put(1).unwrap();
+        queue.blocking_put(2).unwrap();
+        assert_eq!(sleeper.join().unwrap(), Ok(1));
+        assert_eq!(queue.get_nowait(), Ok(2));
+    });
+}

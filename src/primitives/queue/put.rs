@@ -1,0 +1,206 @@
+//! The futures that bring items in: [`Put`] with its item, [`Reserve`] without one.
+//!
+//! Both wait on the same line for the same right to a place, so they are served in one order.
+//! They differ in who holds the item meanwhile, and so in what a cancellation drops.
+//!
+//! # Not here
+//! The rules: `rules`. Dropping a future that waits needs no code: its waiter does it.
+
+use std::fmt::{self, Debug, Formatter};
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use super::order::Order;
+use super::rules::{Admission, PUT, Rules, SHUT};
+use super::{PutError, Queue, ShutDown};
+use crate::pin::pinned;
+use crate::wait_list::{Mode, Turn, Waiter};
+
+pinned! {
+    /// The future of [`Queue::put`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Put<'a, T, O: Order<T>, M: Mode> {
+        item: Option<T>,
+        #[pin]
+        waiter: Waiter<'a, Rules<T, O>, M>,
+    }
+}
+
+impl<'a, T, O: Order<T>, M: Mode> Put<'a, T, O, M> {
+    #[inline(always)]
+    pub(super) fn new(queue: &'a Queue<T, O, M>, item: T) -> Self {
+        Put {
+            item: Some(item),
+            waiter: queue.waiter(),
+        }
+    }
+}
+
+impl<T, O: Order<T>, M: Mode> Future for Put<'_, T, O, M> {
+    type Output = Result<(), PutError<T>>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.waiter.is_idle() {
+            let this = self.as_mut().project();
+            let list = this.waiter.list();
+            let capacity = list.policy().capacity;
+            match list.with(|state, lines| state.try_put(capacity, lines, this.item)) {
+                Admission::Full => {}
+                admission => return Poll::Ready(finish(admission, this.item)),
+            }
+        }
+        self.poll_slow(cx)
+    }
+}
+
+impl<T, O: Order<T>, M: Mode> Put<'_, T, O, M> {
+    /// Uses the grant, or waits for one.
+    #[inline(never)]
+    fn poll_slow(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), PutError<T>>> {
+        let mut this = self.project();
+        let list = this.waiter.list();
+        let capacity = list.policy().capacity;
+        let admission = match ready!(this.waiter.as_mut().poll_turn(cx)) {
+            Turn::Granted(SHUT) => Admission::Shut,
+            Turn::Granted(_) => list.with(|state, lines| state.put_granted(lines, this.item)),
+            Turn::Fresh => ready!(this.waiter.enqueue(cx, PUT, |state, lines| {
+                state.try_put(capacity, lines, this.item).unless_full()
+            })),
+        };
+        Poll::Ready(finish(admission, this.item))
+    }
+}
+
+/// Does what is left to do outside the lock.
+#[inline(always)]
+fn finish<T>(admission: Admission, item: &mut Option<T>) -> Result<(), PutError<T>> {
+    match admission {
+        Admission::Done(None) => Ok(()),
+        Admission::Done(Some(waker)) => {
+            waker.wake();
+            Ok(())
+        }
+        Admission::Full | Admission::Shut => Err(PutError::ShutDown(
+            item.take().expect("an item that was not put"),
+        )),
+    }
+}
+
+impl<T, O: Order<T>, M: Mode> Debug for Put<'_, T, O, M> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Put").finish_non_exhaustive()
+    }
+}
+
+impl Admission {
+    /// What ends an attempt; nothing if it is to wait.
+    fn unless_full(self) -> Option<Admission> {
+        match self {
+            Admission::Full => None,
+            admission => Some(admission),
+        }
+    }
+}
+
+pinned! {
+    /// The future of [`Queue::reserve`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Reserve<'a, T, O: Order<T>, M: Mode> {
+        queue: &'a Queue<T, O, M>,
+        #[pin]
+        waiter: Waiter<'a, Rules<T, O>, M>,
+    }
+}
+
+impl<'a, T, O: Order<T>, M: Mode> Reserve<'a, T, O, M> {
+    pub(super) fn new(queue: &'a Queue<T, O, M>) -> Self {
+        Reserve {
+            queue,
+            waiter: queue.waiter(),
+        }
+    }
+}
+
+impl<'a, T, O: Order<T>, M: Mode> Future for Reserve<'a, T, O, M> {
+    type Output = Result<Slot<'a, T, O, M>, ShutDown>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let list = this.waiter.list();
+        let capacity = list.policy().capacity;
+        let admission = match ready!(this.waiter.as_mut().poll_turn(cx)) {
+            Turn::Granted(SHUT) => Admission::Shut,
+            Turn::Granted(_) => list.with(|state, _| state.reserve_granted()),
+            Turn::Fresh => match list.with(|state, _| state.try_reserve(capacity)) {
+                Admission::Full => ready!(this.waiter.enqueue(cx, PUT, |state, _| {
+                    state.try_reserve(capacity).unless_full()
+                })),
+                admission => admission,
+            },
+        };
+        Poll::Ready(match admission {
+            Admission::Done(_) => Ok(Slot { queue: this.queue }),
+            Admission::Full | Admission::Shut => Err(ShutDown),
+        })
+    }
+}
+
+impl<T, O: Order<T>, M: Mode> Debug for Reserve<'_, T, O, M> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reserve").finish_non_exhaustive()
+    }
+}
+
+/// A right to put one item, from [`Queue::reserve`].
+///
+/// Dropping it gives the place to the next who waits for one. It is good also after a
+/// [`shutdown(false)`](Queue::shutdown): those who get wait for its item, or for its drop.
+#[must_use = "the slot is given back when dropped"]
+pub struct Slot<'a, T, O: Order<T>, M: Mode> {
+    queue: &'a Queue<T, O, M>,
+}
+
+impl<T, O: Order<T>, M: Mode> Slot<'_, T, O, M> {
+    /// Puts the item, at once. After a [`shutdown(true)`](Queue::shutdown) it is dropped, like
+    /// all that was in the queue then.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// use petla::local::Queue;
+    ///
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// let queue = Queue::bounded(1);
+    /// # let Poll::Ready(Ok(slot)) = pin!(queue.reserve()).poll(&mut cx) else { panic!() };
+    /// # stringify! {
+    /// let slot = queue.reserve().await?;
+    /// # };
+    /// assert!(queue.put_nowait(1).is_err()); // the place is taken
+    /// slot.put(2);
+    /// assert_eq!(queue.get_nowait(), Ok(2));
+    /// ```
+    pub fn put(self, item: T) {
+        let queue = self.queue;
+        mem::forget(self); // the slot is used up below, not given back
+        match queue.list.with(|state, lines| state.fill_slot(lines, item)) {
+            Ok(Some(waker)) => waker.wake(),
+            Ok(None) => {}
+            Err(item) => drop(item),
+        }
+    }
+}
+
+impl<T, O: Order<T>, M: Mode> Drop for Slot<'_, T, O, M> {
+    fn drop(&mut self) {
+        self.queue.list.settle(|state, _| state.give_back_slot());
+    }
+}
+
+impl<T, O: Order<T>, M: Mode> Debug for Slot<'_, T, O, M> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,82 @@
+//! A handful of wakers, collected under a lock and woken after it.
+//!
+//! Waking runs foreign code, which may come back to the same primitive; so it happens outside
+//! the lock. A release that concerns thousands goes in batches of 32, between which others get
+//! the lock: that bounds both the stack and how long they wait.
+//!
+//! # Invariants
+//! - **All**: every waker that was pushed is woken, also when another one panics and when the
+//!   batch is dropped in a panic. The first panic goes on when all is done.
+//! - **Filled**: the first `len` places hold wakers.
+//!
+//! # Not here
+//! A release that concerns one waiter: it returns an `Option<Waker>`.
+
+use std::any::Any;
+use std::mem::{self, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::task::Waker;
+
+/// 512 bytes of stack; large enough that its lock is a small part of the wakes.
+const WAKERS_MAX: usize = 32;
+
+/// Up to 32 wakers.
+#[derive(Debug)]
+pub struct Batch {
+    /// Not cleared: writing 32 empty places costs more than a whole local hand-over.
+    wakers: [MaybeUninit<Waker>; WAKERS_MAX],
+    len: usize,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        Batch {
+            wakers: [const { MaybeUninit::uninit() }; WAKERS_MAX],
+            len: 0,
+            panic: None,
+        }
+    }
+
+    /// Whether there is no room; the granter then stops, and is asked again.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == WAKERS_MAX
+    }
+
+    /// Takes a waker that was handed out by a grant, if there was one.
+    ///
+    /// # Panics
+    /// If the batch is full.
+    pub(crate) fn push(&mut self, waker: Option<Waker>) {
+        if let Some(waker) = waker {
+            self.wakers[self.len].write(waker);
+            self.len += 1;
+        }
+    }
+
+    /// Wakes all; a panic is kept for later.
+    pub(super) fn wake(&mut self) {
+        let len = mem::take(&mut self.len);
+        for place in &self.wakers[..len] {
+            // SAFETY: it was filled, and is read once: `len` is 0 by now (Filled).
+            let waker = unsafe { place.assume_init_read() };
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                self.panic.get_or_insert(panic);
+            }
+        }
+    }
+
+    /// Goes on with the first panic of a waker.
+    pub(super) fn finish(mut self) {
+        debug_assert_eq!(self.len, 0, "a batch is woken before it ends");
+        if let Some(panic) = self.panic.take() {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.wake();
+    }
+}

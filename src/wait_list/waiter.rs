@@ -1,0 +1,216 @@
+//! The part of a future that waits: embedded, pinned, and safe to use.
+//!
+//! A primitive's future holds a [`Waiter`] beside its own fields (see `pin`) and is polled in
+//! three steps, all of them safe:
+//!
+//! ```text
+//! match ready!(waiter.poll_turn(cx)) {
+//!     Turn::Fresh => try at once; else waiter.enqueue(cx, line, |state, lines| try again)
+//!     Turn::Granted(tag) => use the right, which is now the caller's
+//! }
+//! ```
+//!
+//! The second try, under the lock, is what makes the wait safe: whatever was given away since
+//! the first is seen, and what is given away later finds the waiter in its line.
+//!
+//! A waiter that is dropped in a line leaves it; one that is dropped with a grant it did not
+//! claim hands the grant to [`Policy::left`]. So no primitive has a `Drop` for its futures.
+//!
+//! # Invariants
+//! Those of `node` and `lines`, and
+//! - **Borrowed**: the list outlives the waiter, unless the waiter is leaked; then nothing ever
+//!   follows its pointer to the list, but `lapse` to an anchored one.
+//!
+//! # Not here
+//! Moving a waiter to another list while it waits, as a Condition does.
+
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll, Waker};
+
+use super::lines::Lines;
+use super::mode::{Mode, Shared};
+use super::node::{Node, Phase, Status};
+use super::{Policy, WaitList};
+use crate::rt::Ordering;
+
+/// What a poll of a [`Waiter`] that is not waiting finds.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// It never waited, or its grant lapsed: it has nothing, and may try.
+    Fresh,
+    /// It was granted; the granter's tag. The right is the caller's from here on.
+    Granted(u32),
+}
+
+/// One place in the lines of a [`WaitList`], taken when there is something to wait for.
+#[repr(transparent)]
+pub(crate) struct Waiter<'a, P: Policy<M>, M: Mode> {
+    node: Node<M>,
+    list: PhantomData<&'a WaitList<P, M>>,
+}
+
+// SAFETY: a waiter is a `&WaitList` and a node. The node's links are touched under the list's
+// lock, or by the owner once Granted (Locked, Handed); its waker is `Send`.
+unsafe impl<P: Policy<Shared>> Send for Waiter<'_, P, Shared> where WaitList<P, Shared>: Sync {}
+// SAFETY: through `&Waiter` one gets the list, which is `Sync`, and nothing else.
+unsafe impl<P: Policy<Shared>> Sync for Waiter<'_, P, Shared> where WaitList<P, Shared>: Sync {}
+
+impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
+    /// A waiter that does not wait yet.
+    #[inline(always)]
+    pub(crate) fn new(list: &'a WaitList<P, M>) -> Self {
+        // The pointer is to the whole list, of which the home is the first field.
+        Waiter {
+            node: Node::new(NonNull::from(list).cast()),
+            list: PhantomData,
+        }
+    }
+
+    /// The list it may wait in.
+    #[inline(always)]
+    pub(crate) fn list(&self) -> &'a WaitList<P, M> {
+        let list = self.node.home().cast::<WaitList<P, M>>();
+        // SAFETY: it came from a `&'a WaitList` in `new` (Borrowed).
+        unsafe { list.as_ref() }
+    }
+
+    /// Whether it has nothing and waits for nothing, so that [`Turn::Fresh`] is sure.
+    #[inline(always)]
+    pub(crate) fn is_idle(&self) -> bool {
+        // Relaxed: only the owner leaves Idle.
+        self.node.status(Ordering::Relaxed) == Status::IDLE
+    }
+
+    /// Looks whether it is this waiter's turn, and claims its grant if it has one. While it
+    /// waits, makes sure that it is this task that is woken.
+    #[inline]
+    pub(crate) fn poll_turn(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turn> {
+        if self.is_idle() {
+            return Poll::Ready(Turn::Fresh);
+        }
+        let node = self.node();
+        // Acquire: what the granter did happened before what this task does with the grant.
+        if self.node.status(Ordering::Acquire).phase() == Phase::Waiting
+            && self.list().renew(node, cx.waker())
+        {
+            return Poll::Pending;
+        }
+        let status = self.node.status(Ordering::Acquire);
+        if status.phase() == Phase::Listed {
+            // SAFETY: it is Listed, and claimed here, once.
+            unsafe { M::unlist_grant(node) };
+        }
+        // SAFETY: it was linked once, and its links are the owner's by now (Handed).
+        let is_alone = || unsafe { Node::links(node, |links| links.next == node) };
+        debug_assert!(is_alone(), "a node that was released is in no circle");
+        self.node.set_status(Status::IDLE);
+        Poll::Ready(Turn::Granted(status.tag()))
+    }
+
+    /// Tries once more under the lock; if `attempt` gives nothing, waits on `line`.
+    ///
+    /// # Panics
+    /// If it waits already: `poll_turn` comes first.
+    #[inline]
+    pub(crate) fn enqueue<R>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        line: usize,
+        attempt: impl FnOnce(&mut P::State, &mut Lines<'_, M>) -> Option<R>,
+    ) -> Poll<R> {
+        assert!(self.is_idle(), "it waits already");
+        let waker = cx.waker().clone(); // foreign code: before the lock
+        let mut unused = None;
+        let node = self.node();
+        let result = self
+            .list()
+            .with(|state, lines| match attempt(state, lines) {
+                Some(result) => {
+                    unused = Some(waker);
+                    Poll::Ready(result)
+                }
+                None => {
+                    // SAFETY: it is Idle, pinned by `self`, of this list, and `drop` retires it.
+                    unsafe { lines.enqueue(line, node, waker) };
+                    Poll::Pending
+                }
+            });
+        drop(unused); // foreign code: after the lock
+        result
+    }
+
+    /// The node, to be touched through the pointer only.
+    #[inline(always)]
+    fn node(&self) -> NonNull<Node<M>> {
+        NonNull::from(&self.node)
+    }
+}
+
+impl<P: Policy<M>, M: Mode> Drop for Waiter<'_, P, M> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.is_idle() {
+            // SAFETY: the node is of this list, and was enqueued.
+            unsafe { self.list().retire(self.node()) };
+        }
+    }
+}
+
+impl<P: Policy<M>, M: Mode> WaitList<P, M> {
+    /// Makes `waker` the one to wake a node of this list by; false if it was granted meanwhile.
+    ///
+    /// Most polls of a waiter that waits come from a task that waits for several things, with
+    /// the same waker as before; so the lock is taken first, and the waker cloned only if it
+    /// turns out to be new.
+    fn renew(&self, node: NonNull<Node<M>>, waker: &Waker) -> bool {
+        let mut spare = None;
+        loop {
+            let renewed = self.with(|_, lines| {
+                // SAFETY: its waiter is alive: it calls this.
+                let status = unsafe { node.as_ref() }.status(Ordering::Relaxed);
+                if status.phase() != Phase::Waiting {
+                    return None;
+                }
+                // SAFETY: it is Waiting, in this list.
+                Some(unsafe { lines.renew(node, waker, &mut spare) })
+            });
+            match renewed {
+                None => return false,
+                Some(true) => return true,
+                Some(false) => spare = Some(waker.clone()),
+            }
+        }
+    }
+
+    /// Makes a node Idle that will not claim its grant, or not wait on; hands a grant on.
+    ///
+    /// # Safety
+    /// `node` does not dangle, is of this list, and is not Idle.
+    #[cold]
+    pub(super) unsafe fn retire(&self, node: NonNull<Node<M>>) {
+        let unused = self.settle(|state, lines| {
+            // SAFETY: promised by the caller.
+            let this = unsafe { node.as_ref() };
+            // Relaxed: grants are made under this lock.
+            let status = this.status(Ordering::Relaxed);
+            let mut grant = Some(status.tag());
+            let mut waker = None;
+            match status.phase() {
+                Phase::Waiting => {
+                    grant = None;
+                    // SAFETY: Waiting, of this list.
+                    waker = unsafe { lines.dequeue(node) };
+                }
+                // SAFETY: Listed, and off the table from here on.
+                Phase::Listed => unsafe { M::unlist_grant(node) },
+                Phase::Granted | Phase::Idle => {}
+            }
+            this.set_status(Status::IDLE);
+            self.policy().left(state, status.line(), grant);
+            waker
+        });
+        drop(unused);
+    }
+}
