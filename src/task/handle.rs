@@ -157,7 +157,9 @@ impl<T: Reportable> Task<T> {
         let header = self.header();
         header.clear(Flags::AWAITED);
         header.clear(Flags::CANCEL_ON_DROP);
-        header.with_extra(|extra| extra.inspect = Some(inspect::<T>));
+        if T::CAN_FAIL {
+            header.with_extra(|extra| extra.inspect = Some(inspect::<T>));
+        }
     }
 }
 
@@ -271,23 +273,33 @@ impl<T, E: From<JoinError>> Future for Flatten<T, E> {
     note = "await it, or end it with `()` or a `Result`; `drop(task)` loses the value on purpose"
 )]
 pub trait Reportable: sealed::Sealed {
+    /// Whether an output can be an error at all.
+    #[doc(hidden)]
+    const CAN_FAIL: bool;
+
     #[doc(hidden)]
     fn error(&self) -> Option<&dyn Display>;
 }
 
 impl Reportable for () {
+    const CAN_FAIL: bool = false;
+
     fn error(&self) -> Option<&dyn Display> {
         None
     }
 }
 
 impl Reportable for Never {
+    const CAN_FAIL: bool = false;
+
     fn error(&self) -> Option<&dyn Display> {
         None
     }
 }
 
 impl<T, E: Display> Reportable for Result<T, E> {
+    const CAN_FAIL: bool = true;
+
     fn error(&self) -> Option<&dyn Display> {
         self.as_ref().err().map(|error| error as &dyn Display)
     }
