@@ -333,6 +333,9 @@ impl EventLoop {
         f: impl FnMut() + 'static,
         at: &'static Location<'static>,
     ) -> io::Result<()> {
+        if self.kernel.is_forked() {
+            return Err(RunError::Forked.into());
+        }
         if self.is_closed() {
             return Err(LoopClosed.into());
         }

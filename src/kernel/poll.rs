@@ -79,7 +79,7 @@ impl Kernel {
         handle
     }
 
-    /// A cell and its slot, or no slot when the loop is closing.
+    /// A cell and its slot, or no slot when the loop is closing, or is a forked parent's.
     #[inline]
     fn make<F: Future>(
         &self,
@@ -102,7 +102,7 @@ impl Kernel {
         // SAFETY: the cell is new and ours.
         let header = unsafe { task.as_ref() };
         inherit(header);
-        if self.phase.get() != Phase::Open {
+        if self.phase.get() != Phase::Open || self.is_forked() {
             return (task, None);
         }
         if !self.run.has_free() {

@@ -173,7 +173,9 @@ unsafe fn free<F: Future>(task: NonNull<Header>) {
         // SAFETY: the box that `allocate` leaked; what was in it is gone.
         None => drop(unsafe { Box::from_raw(task.cast::<MaybeUninit<Cell<F>>>().as_ptr()) }),
     }
-    drop(extra);
+    if extra.is_some() {
+        drop(extra);
+    }
 }
 
 /// Polls the task's future; true when it is done. An unwinding poll leaves the future in place.

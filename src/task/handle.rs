@@ -136,14 +136,6 @@ impl<T> Task<T> {
         self
     }
 
-    /// An untyped, cloneable reference to the task, as [`all_tasks`](crate::all_tasks) gives.
-    #[doc(alias = "AbortHandle")]
-    pub fn task_ref(&self) -> TaskRef {
-        TaskRef(self.header().info())
-    }
-}
-
-impl<T: Reportable> Task<T> {
     /// Lets the task run on. An `Err` it ends with, or a panic, is reported once to the loop's
     /// exception handler.
     ///
@@ -153,13 +145,22 @@ impl<T: Reportable> Task<T> {
     /// petla::yield_now().await;
     /// # });
     /// ```
-    pub fn detach(self) {
+    pub fn detach(self)
+    where
+        T: Reportable,
+    {
         let header = self.header();
         header.clear(Flags::AWAITED);
         header.clear(Flags::CANCEL_ON_DROP);
         if T::CAN_FAIL {
             header.with_extra(|extra| extra.inspect = Some(inspect::<T>));
         }
+    }
+
+    /// An untyped, cloneable reference to the task, as [`all_tasks`](crate::all_tasks) gives.
+    #[doc(alias = "AbortHandle")]
+    pub fn task_ref(&self) -> TaskRef {
+        TaskRef(self.header().info())
     }
 }
 
