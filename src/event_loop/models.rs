@@ -5,26 +5,27 @@
 //! forgotten leaves a model deadlocked, which loom reports, and a result lies in loom's cell
 //! ([`Letter`]), so that to read it before it was handed over is an error and not luck.
 //!
-//! What each model catches, as seeded into `remote_task` and seen to fail:
+//! Each of these mistakes, seeded into `remote_task`, makes a model fail:
 //!
-//! | mistake | model |
-//! | --- | --- |
-//! | `set` notifies nobody, or before it has the lock | `.._joins_..`, `.._never_starts_..` |
-//! | `set` wakes no waiter, or takes it in a lock of its own | `.._awaits_..`, `the_waker_..` |
-//! | `poll` keeps the first waker | `the_waker_of_the_last_poll_..` |
-//! | `cancel` wakes nobody, or wakes before it notes the reason | `a_cancel_ends_..` |
-//! | the runner's look for a cancel and its waker are put down in two locks | `a_cancel_ends_..` |
-//! | `cancel` says that it was heard when the result is there | `a_cancel_that_came_too_late_..` |
-//! | the runner does not look for a cancel before its start | `.._before_its_start_..` |
-//! | the runner's end answers nothing | `.._never_starts_..` |
-//! | the runner's end replaces the answer | `the_end_of_the_runner_..` |
+//! - `set` notifies nobody, or before the result is there (`a_thread_that_joins_..`); wakes no
+//!   waiter, or takes it in a lock of its own (`a_future_that_awaits_..`); says that it is done
+//!   before the result is there; makes the reason outside the lock (`.._reason_of_a_cancel`);
+//!   replaces an earlier answer (`the_end_of_the_runner_..`); keeps a result only for who waits.
+//! - `poll` keeps the first waker (`the_waker_of_the_last_poll_..`), or looks for the result in one
+//!   lock and leaves its waker in another (`a_cancel_that_came_too_late_..`).
+//! - `cancel` wakes nobody, wakes before it notes the reason (`a_cancel_ends_..`), or gives the
+//!   wrong answer. `cancel_requested` does not keep the task's waker, or not in the lock in which
+//!   it looked (`a_cancel_ends_..`).
+//! - The runner does not look for a cancel before it makes the future (`.._is_not_even_made`);
+//!   its drop answers nothing (`a_runner_that_never_starts_..`).
 //!
 //! # Not here
-//! The post that carries the runner (`mailbox::models`). `join_timeout`: loom's clock stands still,
-//! and it is `join` with one more exit. Panics of the future: unit tests.
+//! The post that carries the runner (`mailbox::models`). `join_timeout`: loom's `wait_timeout`
+//! never times out, and otherwise it is `join`. Panics of the future, and the report of one that
+//! nobody sees: unit tests.
 
 use std::cell::Cell;
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending, poll_fn, ready};
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize as Count, Ordering::Relaxed};
@@ -210,17 +211,23 @@ fn a_cancel_that_came_too_late_says_so_and_one_that_did_not_may_still_lose() {
 }
 
 #[test]
-fn a_task_cancelled_before_its_start_never_runs() {
+fn a_task_cancelled_before_its_start_is_not_even_made() {
     exhaust(|| {
-        let (task, runner) = halves(async || unreachable!("it was cancelled"));
+        let made = Arc::new(AtomicU32::new(0));
+        let count = made.clone();
+        let (task, runner) = halves(move || {
+            count.fetch_add(1, Relaxed);
+            ready(())
+        });
         let canceller = thread::spawn(move || {
             assert!(task.cancel("enough"));
             task
         });
-        let task: RemoteTask<()> = canceller.join().unwrap();
+        let task = canceller.join().unwrap();
         let runner = start(runner);
         assert_eq!(task.join().unwrap_err().reason(), Some("enough"));
         runner.join().unwrap();
+        assert_eq!(made.load(Relaxed), 0);
     });
 }
 

@@ -138,19 +138,25 @@ impl<T> Answer<T> {
     async fn drive<F: AsyncFnOnce() -> T>(&self, f: F) -> Result<T, JoinError> {
         let panicked = |payload| Err(JoinError::Panicked(Panic::new(payload)));
         let mut future = match catch_unwind(AssertUnwindSafe(|| f())) {
-            Ok(future) => pin!(future),
+            Ok(future) => pin!(Some(future)),
             Err(payload) => return panicked(payload),
         };
-        poll_fn(|cx| {
+        let result = poll_fn(|cx| {
             if let Some(cancelled) = self.cancel_requested(Some(cx.waker())) {
                 return Poll::Ready(Err(JoinError::Cancelled(cancelled)));
             }
-            match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            let inner = future.as_mut().as_pin_mut().expect("dropped below");
+            match catch_unwind(AssertUnwindSafe(|| inner.poll(cx))) {
                 Ok(poll) => poll.map(Ok),
                 Err(payload) => Poll::Ready(panicked(payload)),
             }
         })
-        .await
+        .await;
+        // A destructor that panics makes it a panicked task, as it does for any other.
+        match catch_unwind(AssertUnwindSafe(|| future.set(None))) {
+            Ok(()) => result,
+            Err(payload) => panicked(payload),
+        }
     }
 
     /// Answers, unless that was done. `result` gets the cancellation that was asked for; it is

@@ -7,10 +7,10 @@
 //! began, and unclaimed after it, was looked past. It *lapses*: the right goes to the next
 //! waiter, and this one is Idle again, so that it starts at the tail when it is polled.
 //!
-//! The kernel calls [`after_poll`] after every poll. So that it finds the grants of that task
-//! without walking those of others, this thread's unclaimed grants hang in a table of circles,
-//! hashed by task. The table grows when more than four grants a circle are unclaimed and goes
-//! back to its in-line circles when none is.
+//! After every poll the kernel asks [`has_unclaimed`], and if so calls [`after_poll`]. So that
+//! the grants of a task are found without walking those of others, this thread's unclaimed grants
+//! hang in a table of circles, hashed by task. The table grows when more than four grants a
+//! circle are unclaimed, and goes back to its in-line circles when none is.
 //!
 //! # Invariants
 //! - **Anchored**: a listed node's home lives in an `Rc` that `anchor` points to, so its address

@@ -45,7 +45,6 @@ pub(crate) enum Turn {
 }
 
 /// One place in the lines of a [`WaitList`], taken when there is something to wait for.
-#[repr(transparent)]
 pub(crate) struct Waiter<'a, P: Policy<M>, M: Mode> {
     node: Node<M>,
     list: PhantomData<&'a WaitList<P, M>>,
@@ -121,24 +120,19 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
         attempt: impl FnOnce(&mut P::State, &mut Lines<'_, M>) -> Option<R>,
     ) -> Poll<R> {
         assert!(self.is_idle(), "it waits already");
-        let waker = cx.waker().clone(); // foreign code: before the lock
-        let mut unused = None;
+        // Foreign code: cloned before the lock is taken and, if unused, dropped after it.
+        let mut waker = Some(cx.waker().clone());
         let node = self.node();
-        let result = self
-            .list()
-            .with(|state, lines| match attempt(state, lines) {
-                Some(result) => {
-                    unused = Some(waker);
-                    Poll::Ready(result)
-                }
-                None => {
-                    // SAFETY: it is Idle, pinned by `self`, of this list, and `drop` retires it.
-                    unsafe { lines.enqueue(line, node, waker) };
-                    Poll::Pending
-                }
-            });
-        drop(unused); // foreign code: after the lock
-        result
+        self.list().with(|state, lines| {
+            if let Some(result) = attempt(state, lines) {
+                return Poll::Ready(result);
+            }
+            if let Some(waker) = waker.take() {
+                // SAFETY: it is Idle, pinned by `self`, of this list, and `drop` retires it.
+                unsafe { lines.enqueue(line, node, waker) };
+            }
+            Poll::Pending
+        })
     }
 
     /// The node, to be touched through the pointer only.

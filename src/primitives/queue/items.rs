@@ -40,22 +40,19 @@ impl<'a, T, O: Order<T>, M: Mode> Items<'a, T, O, M> {
     ///
     /// # Examples
     /// ```
-    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
     /// use petla::local::Queue;
     ///
-    /// let queue = Queue::unbounded();
-    /// queue.put_nowait(3).unwrap();
-    /// queue.shutdown(false);
-    /// let sum = async {
-    ///     let mut items = queue.stream();
-    ///     let mut sum = 0;
+    /// petla::run(async {
+    ///     let queue = Queue::unbounded();
+    ///     queue.put_nowait(3).unwrap();
+    ///     queue.put_nowait(4).unwrap();
+    ///     queue.shutdown(false);
+    ///     let (mut items, mut sum) = (queue.stream(), 0);
     ///     while let Some(item) = items.next().await {
     ///         sum += item;
     ///     }
-    ///     sum
-    /// };
-    /// # let mut cx = Context::from_waker(Waker::noop());
-    /// # assert_eq!(pin!(sum).poll(&mut cx), Poll::Ready(3));
+    ///     assert_eq!(sum, 7);
+    /// });
     /// ```
     #[allow(
         clippy::should_implement_trait,

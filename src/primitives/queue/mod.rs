@@ -52,30 +52,28 @@ use rules::{Admission, GET, JOIN, PUT, Rules, State};
 ///
 /// # Examples
 /// ```
-/// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
-/// use petla::local::Queue;
+/// use petla::{local::Queue, spawn};
+/// use std::rc::Rc;
 ///
-/// let queue = Queue::bounded(2);
-/// let produce = async {
-///     for n in 1..=3 {
-///         queue.put(n).await?;
-///     }
-///     queue.shutdown(false); // no more to come
-///     std::io::Result::Ok(())
-/// };
-/// let consume = async {
+/// let sum = petla::run(async {
+///     let queue = Rc::new(Queue::bounded(2));
+///     let producer = spawn({
+///         let queue = queue.clone();
+///         async move {
+///             for n in 1..=3 {
+///                 queue.put(n).await?;
+///             }
+///             queue.shutdown(false); // no more to come
+///             std::io::Result::Ok(())
+///         }
+///     });
 ///     let mut sum = 0;
 ///     while let Ok(n) = queue.get().await {
 ///         sum += n;
 ///     }
-///     sum
-/// };
-/// # let mut cx = Context::from_waker(Waker::noop());
-/// # let (mut produce, mut consume) = (pin!(produce), pin!(consume));
-/// # assert!(produce.as_mut().poll(&mut cx).is_pending());
-/// # assert!(consume.as_mut().poll(&mut cx).is_pending());
-/// # assert!(produce.as_mut().poll(&mut cx).is_ready());
-/// # assert_eq!(consume.as_mut().poll(&mut cx), Poll::Ready(6));
+///     producer.await.expect("it neither panics nor is cancelled").map(|()| sum)
+/// });
+/// assert_eq!(sum.unwrap(), 6);
 /// ```
 #[doc(alias("mpsc", "channel"))]
 pub struct Queue<T, O: Order<T>, M: Mode> {
@@ -161,19 +159,18 @@ impl<T, O: Order<T>, M: Mode> Queue<T, O, M> {
     ///
     /// # Examples
     /// ```
-    /// # use std::{future::Future, pin::pin, task::{Context, Waker}};
     /// use petla::local::Queue;
     ///
-    /// let queue = Queue::unbounded();
-    /// queue.put_nowait(5).unwrap();
-    /// let work = async {
+    /// petla::run(async {
+    ///     let queue = Queue::unbounded();
+    ///     queue.put(5).await?;
     ///     let item = queue.take().await?;
     ///     assert_eq!(*item, 5);
     ///     drop(item);
     ///     queue.join().await; // at once: all is done
     ///     std::io::Result::Ok(())
-    /// };
-    /// # assert!(pin!(work).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    /// })
+    /// .unwrap();
     /// ```
     pub fn take(&self) -> Take<'_, T, O, M> {
         Take::new(self)

@@ -169,18 +169,17 @@ impl<T, O: Order<T>, M: Mode> Slot<'_, T, O, M> {
     ///
     /// # Examples
     /// ```
-    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
     /// use petla::local::Queue;
     ///
-    /// # let mut cx = Context::from_waker(Waker::noop());
-    /// let queue = Queue::bounded(1);
-    /// # let Poll::Ready(Ok(slot)) = pin!(queue.reserve()).poll(&mut cx) else { panic!() };
-    /// # stringify! {
-    /// let slot = queue.reserve().await?;
-    /// # };
-    /// assert!(queue.put_nowait(1).is_err()); // the place is taken
-    /// slot.put(2);
-    /// assert_eq!(queue.get_nowait(), Ok(2));
+    /// petla::run(async {
+    ///     let queue = Queue::bounded(1);
+    ///     let slot = queue.reserve().await?;
+    ///     assert!(queue.put_nowait(1).is_err()); // the place is taken
+    ///     slot.put(2);
+    ///     assert_eq!(queue.get().await?, 2);
+    ///     std::io::Result::Ok(())
+    /// })
+    /// .unwrap();
     /// ```
     pub fn put(self, item: T) {
         let queue = self.queue;
