@@ -22,7 +22,7 @@ use std::task::{Context, Poll, Waker};
 use petla::{EventLoop, JoinError, Task, TaskRef, spawn, spawn_eager};
 
 use Step::{Await, Cancel, DropHandle, NextEnds, NextPanics, Turn, Wake};
-use common::{Count, bump, poll_once, raise, within};
+use common::{Count, bump, poll_once, raise};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {
@@ -349,7 +349,7 @@ fn short_stories_end_as_written_here() {
         (&[Await, DropHandle, Turn], 0, None, 0),
         (&[Turn, DropHandle, NextEnds, Wake, Turn], 2, None, 0),
     ];
-    within(async {
+    petla::run(async {
         let reports = count_reports();
         for (steps, polls, given, reported) in stories {
             let mut trial = Trial::new(false, &reports);
@@ -368,7 +368,7 @@ fn short_stories_end_as_written_here() {
 
 #[test]
 fn all_sequences_of_six_steps_are_as_the_model_says() {
-    within(async {
+    petla::run(async {
         let reports = count_reports();
         for number in 0..STEPS.len().pow(6) {
             let digit = |place: u32| STEPS[number / STEPS.len().pow(place) % STEPS.len()];
@@ -398,7 +398,7 @@ fn all_orders_of_all_steps_are_as_the_model_says() {
     let mut orders = Vec::new();
     permute(&[], &STEPS, &mut orders);
     assert_eq!(orders.len(), 5040);
-    within(async {
+    petla::run(async {
         let reports = count_reports();
         for steps in &orders {
             compare(false, steps, &reports).await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use petla::net::UnixStream;
 use petla::{EventLoop, LoopHandle, Task, spawn};
 
-use crate::common::{Count, LONG, Log, bump, within};
+use crate::common::{Bell, Count, LONG, Log, bump, within};
 
 const YIELDERS: usize = 1_000;
 /// The most polls between two looks, as the contract says.
@@ -203,7 +203,8 @@ fn sockets_are_served_while_a_thousand_tasks_yield_for_ever() {
                 "{} polls late, {most} are allowed",
                 late.get()
             );
-            (sent.set(false), late.set(0));
+            sent.set(false);
+            late.set(0);
         }
     });
 }
@@ -287,5 +288,42 @@ fn one_poll_that_takes_long_delays_the_others_and_starves_nobody() {
         assert_eq!(other.await.unwrap(), "its turn comes");
         timer.await.unwrap();
         helper.join().unwrap();
+    });
+}
+
+#[test]
+fn long_polls_are_followed_by_looks_more_often() {
+    within(async {
+        // Polls of 200 µs: if a look came after 64 of them only, a timer would be 12 ms late.
+        let bell = Bell::new();
+        let late = Count::default();
+        let at = petla::now() + Duration::from_millis(60);
+        let mut timer = petla::sleep_until(at);
+        assert!(bell.poll(&mut timer).is_pending());
+        let _busy: Vec<Task<()>> = (0..100)
+            .map(|_| {
+                let (bell, late) = (bell.clone(), Rc::clone(&late));
+                spawn(async move {
+                    loop {
+                        let end = petla::now() + Duration::from_micros(200);
+                        if end > at && bell.rings() == 0 {
+                            bump(&late);
+                        }
+                        while petla::now() < end {
+                            std::hint::spin_loop();
+                        }
+                        petla::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        while bell.rings() == 0 {
+            petla::yield_now().await;
+        }
+        assert!(
+            late.get() <= 3,
+            "{} polls passed before the look",
+            late.get()
+        );
     });
 }

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::future::pending;
 use std::io::{self, Write};
 use std::rc::Rc;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use petla::event_loop::{LoopClosed, RunError};
@@ -425,4 +427,53 @@ fn what_destructors_do_to_a_loop_that_closes_comes_to_an_end() {
     event_loop.run_until_complete(petla::yield_now()).unwrap();
     event_loop.close().unwrap();
     assert_eq!(log.take(), ["came to its end"]);
+}
+
+#[test]
+fn a_loop_that_spins_keeps_every_promise() {
+    let spin = Duration::from_micros(200);
+    let event_loop = EventLoop::builder().spin(spin).build().unwrap();
+    let handle = event_loop.handle();
+    let value = event_loop.run_until_complete(async move {
+        for micros in [1, 50, 150, 250, 900] {
+            let at = petla::now() + Duration::from_micros(micros);
+            petla::sleep_until(at).await;
+            assert!(petla::now() >= at, "never early");
+        }
+        let (send, receive) = mpsc::channel();
+        let caller = thread::spawn(move || {
+            handle
+                .call_soon_threadsafe(move || send.send(7).unwrap())
+                .unwrap();
+        });
+        yield_until(|| caller.is_finished()).await;
+        petla::sleep(2 * spin).await;
+        receive.try_recv().unwrap()
+    });
+    assert_eq!(value, Ok(7));
+    let stop = event_loop.clone();
+    event_loop.call_later(spin / 2, move || stop.stop());
+    assert_eq!(event_loop.run_forever(), Ok(()));
+}
+
+/// How late this thread's sleeps may end, in nanoseconds.
+fn timer_slack() -> i32 {
+    // SAFETY: this operation takes no pointer.
+    unsafe { libc::prctl(libc::PR_GET_TIMERSLACK, 0, 0, 0, 0) }
+}
+
+#[test]
+fn a_run_changes_the_threads_timer_slack_for_as_long_as_it_lasts() {
+    let before = timer_slack();
+    assert!(before > 1, "else there is nothing to see: {before}");
+    let event_loop = EventLoop::new().unwrap();
+    assert_eq!(
+        event_loop.run_until_complete(async { timer_slack() }),
+        Ok(1)
+    );
+    assert_eq!(timer_slack(), before);
+    drop(panic_text(|| {
+        petla::run(async { panic!("{}", timer_slack()) })
+    }));
+    assert_eq!(timer_slack(), before, "also after a panic");
 }

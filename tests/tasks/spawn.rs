@@ -267,10 +267,8 @@ fn a_join_error_says_what_happened_and_why() {
         assert_eq!(why.deadline(), None);
         assert_ne!(io::Error::from(why).kind(), io::ErrorKind::Interrupted);
 
-        let panicked = spawn(async { raise("broken") })
-            .await
-            .map(|()| ())
-            .unwrap_err();
+        let broken: Task<()> = spawn(async { raise("broken") });
+        let panicked = broken.await.unwrap_err();
         assert!(panicked.is_panic() && !panicked.is_cancelled());
         assert_eq!(
             (panicked.reason(), panicked.source().is_none()),
@@ -288,8 +286,8 @@ fn a_join_error_says_what_happened_and_why() {
 #[test]
 fn a_payload_that_is_not_text_comes_back_whole() {
     within(async {
-        let task = spawn(async { std::panic::resume_unwind(Box::new(42_u8)) });
-        let Err(JoinError::Panicked(panic)) = task.await.map(|()| ()) else {
+        let task: Task<()> = spawn(async { std::panic::resume_unwind(Box::new(42_u8)) });
+        let Err(JoinError::Panicked(panic)) = task.await else {
             unreachable!()
         };
         assert_eq!(

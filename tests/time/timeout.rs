@@ -1,7 +1,7 @@
 //! `timeout`, `timeout_at`, `wait_for`: the first of value and limit, with the rest dropped.
 
 use std::cell::Cell;
-use std::future::{Future, pending, ready};
+use std::future::{pending, ready};
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
@@ -178,8 +178,8 @@ fn a_hundred_thousand_limits_that_are_not_reached_leave_nothing_behind() {
 
 #[test]
 fn elapsed_is_a_time_out_of_io() {
-    fn read(ready: bool) -> impl Future<Output = io::Result<usize>> {
-        async move { if ready { Ok(3) } else { pending().await } }
+    async fn read(ready: bool) -> io::Result<usize> {
+        if ready { Ok(3) } else { pending().await }
     }
     async fn limited(ready: bool) -> io::Result<usize> {
         timeout(MILLI, read(ready)).await?
