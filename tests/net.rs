@@ -383,9 +383,9 @@ fn every_form_of_an_address_connects() {
         let addr = listener.local_addr()?;
         let port = addr.port();
         TcpStream::connect(addr).await?;
-        TcpStream::connect(&addr).await?;
+        TcpStream::connect(addr).await?;
         TcpStream::connect(addr.to_string()).await?;
-        TcpStream::connect(&addr.to_string()).await?;
+        TcpStream::connect(addr.to_string()).await?;
         TcpStream::connect(addr.to_string().as_str()).await?;
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
         TcpStream::connect((addr.ip(), port)).await?;
