@@ -31,7 +31,7 @@ pub(crate) fn set_loop_thread(runs: bool) -> bool {
     LOOP.replace(runs)
 }
 
-/// The slot of the task being polled, or [`NO_TASK`].
+/// The key of the task being polled (its slot, and some bits of its loop), or [`NO_TASK`].
 #[inline(always)]
 pub(crate) fn task() -> u32 {
     TASK.get()

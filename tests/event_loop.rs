@@ -7,6 +7,8 @@ mod common;
 
 #[path = "event_loop/callbacks.rs"]
 mod callbacks;
+#[path = "event_loop/closing.rs"]
+mod closing;
 #[path = "event_loop/fairness.rs"]
 mod fairness;
 #[path = "event_loop/handler.rs"]

@@ -186,8 +186,11 @@ impl Kernel {
     }
 
     pub(crate) fn set_handler(&self, handler: Handler) {
-        let old = self.handler.replace(Some(handler));
-        drop(old);
+        // A closed loop would keep it for ever, and itself if the handler owns the loop.
+        if self.phase.get() == Phase::Open {
+            let old = self.handler.replace(Some(handler));
+            drop(old);
+        }
     }
 
     /// Makes this the thread's loop until the guard is dropped.

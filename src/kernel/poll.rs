@@ -8,13 +8,15 @@ use std::task::Context;
 
 use super::{Kernel, Phase};
 use crate::error::{Cancelled, JoinError, Reason};
-use crate::run_queue::Ready;
+use crate::run_queue::{Ready, SLOT_BITS};
 use crate::task::cell::{self, fail_with_panic};
 use crate::task::{Birth, Flags, Header, Task, inherit, report, token};
 use crate::{context, wait_list};
 
 /// Deeper than this `spawn_eager` only spawns: each level is a frame of user code.
 const EAGER_DEPTH_MAX: u32 = 64;
+/// How many panicking wakers are put up with after one poll.
+const PANICS_MAX: u32 = 64;
 
 impl Kernel {
     /// Makes a task and queues it. On a closing loop the future is dropped and the handle gives
@@ -124,9 +126,24 @@ impl Kernel {
     fn stillborn(&self, task: NonNull<Header>) {
         // SAFETY: Share: not given up yet.
         let header = unsafe { task.as_ref() };
+        let depth = self.eager_depth.get();
+        if depth >= EAGER_DEPTH_MAX {
+            // A destructor that spawns what it is the destructor of would nest without end.
+            header.clear(Flags::FUTURE);
+            report::warning("a destructor spawns itself anew while its loop closes: leaked");
+        }
+        self.eager_depth.set(depth + 1);
         self.drop_cancelled(task, loop_closed(header.spawned_at()));
+        self.eager_depth.set(depth);
         // SAFETY: the loop lets go of it, once.
         unsafe { cell::finish(task) };
+    }
+
+    /// The task in `slot` as `context` knows it: with 6 bits of its loop, so that the loops of one
+    /// thread do not mistake each other's tasks.
+    #[inline(always)]
+    fn task_key(&self, slot: u32) -> u32 {
+        u32::from(self.run.loop_index()) << SLOT_BITS | slot
     }
 
     /// Polls the task in `slot`, or ends it if it is to be cancelled.
@@ -146,7 +163,8 @@ impl Kernel {
         }
         let waker = token::waker(self.run.loop_index(), generation, slot);
         let polling = token::begin(task);
-        let (outer, number) = context::begin_poll(slot);
+        let key = self.task_key(slot);
+        let (outer, number) = context::begin_poll(key);
         let polled = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: the slot was taken out of the ring, so no other poll of it is under way,
             // and the loop has not let go.
@@ -159,19 +177,22 @@ impl Kernel {
             Ok(true) => self.finish(slot, task),
             Err(payload) => self.panicked(slot, task, payload),
         }
-        if wait_list::has_unclaimed(slot) {
-            self.pass_on(slot, number);
+        if wait_list::has_unclaimed(key) {
+            self.pass_on(key, number);
         }
     }
 
-    /// Passes on what the task in `slot` was granted and did not look at.
+    /// Passes on what the task `key` was granted and did not look at.
     #[cold]
     #[inline(never)]
-    fn pass_on(&self, slot: u32, number: u32) {
-        let pass_on = || wait_list::after_poll(slot, number);
-        // Each round that a waker's panic ends has passed on one grant more.
-        while let Err(payload) = catch_unwind(AssertUnwindSafe(pass_on)) {
-            report::panicked("a waker panicked", None, payload);
+    fn pass_on(&self, key: u32, number: u32) {
+        let pass_on = || wait_list::after_poll(key, number);
+        // A round that a waker's panic ends has passed on one grant more, as a rule.
+        for _ in 0..PANICS_MAX {
+            match catch_unwind(AssertUnwindSafe(pass_on)) {
+                Ok(()) => return,
+                Err(payload) => report::panicked("a waker panicked", None, payload),
+            }
         }
     }
 

@@ -28,12 +28,12 @@ use std::{
 
 /// An eventfd, edge-triggered and never read.
 #[cfg(not(all(test, petla_loom)))]
-pub(super) struct Bell(crate::sys::EventFd);
+pub(super) struct Bell(crate::sys::eventfd::EventFd);
 
 #[cfg(not(all(test, petla_loom)))]
 impl Bell {
     pub(super) fn new() -> io::Result<Bell> {
-        crate::sys::EventFd::new().map(Bell)
+        crate::sys::eventfd::EventFd::new().map(Bell)
     }
 
     pub(super) fn ring(&self) {

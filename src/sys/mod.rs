@@ -27,7 +27,6 @@ pub(crate) mod eventfd;
 pub(crate) mod process;
 pub(crate) mod socket;
 
-pub(crate) use eventfd::EventFd;
 pub(crate) use process::fork_count;
 
 /// Turns the C convention into Rust's: `-1` is the thread's `errno`, anything else a value.

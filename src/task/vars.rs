@@ -15,6 +15,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::AtomicU8;
 use std::task::{Context, Poll};
 
 use super::header::Header;
@@ -43,12 +44,19 @@ use crate::pin::pinned;
 #[doc(alias = "task_local")]
 pub struct ContextVar<T: 'static> {
     default: fn() -> T,
+    /// Never used. A type that could change inside is not promoted to a `'static`, so a variable
+    /// that is declared `const`, and would have many addresses, does not compile.
+    _static_only: AtomicU8,
 }
 
 impl<T: Clone + Send + 'static> ContextVar<T> {
     /// A variable that is `default()` wherever it was not set.
     pub const fn new(default: fn() -> T) -> Self {
-        ContextVar { default }
+        let _static_only = AtomicU8::new(0);
+        ContextVar {
+            default,
+            _static_only,
+        }
     }
 
     /// The value in the running task, or outside any task the thread's.

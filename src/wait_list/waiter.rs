@@ -146,8 +146,25 @@ impl<P: Policy<M>, M: Mode> Drop for Waiter<'_, P, M> {
     #[inline(always)]
     fn drop(&mut self) {
         if !self.is_idle() {
+            let _out = OutOrAbort(self);
             // SAFETY: the node is of this list, and was enqueued.
             unsafe { self.list().retire(self.node()) };
+        }
+    }
+}
+
+/// Keeps a waiter's memory from being freed while it is linked: **Pinned** has no other way out
+/// when the list cannot be entered, because the waiter is dropped by an `Ord::cmp` under it.
+struct OutOrAbort<'w, 'a, P: Policy<M>, M: Mode>(&'w Waiter<'a, P, M>);
+
+impl<P: Policy<M>, M: Mode> Drop for OutOrAbort<'_, '_, P, M> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.0.is_idle() {
+            eprintln!(
+                "petla: a waiter was dropped from inside `Ord::cmp` of its own queue's items"
+            );
+            std::process::abort();
         }
     }
 }
