@@ -40,6 +40,8 @@ fn a_closed_loop_keeps_no_handler() {
     let (event_loop, drops) = (EventLoop::new().unwrap(), Drops::default());
     event_loop.close().unwrap();
     let (guard, itself) = (drops.guard(), event_loop.clone());
-    event_loop.set_exception_handler(move |_| drop((&guard, &itself)));
+    event_loop.set_exception_handler(move |_| {
+        let _owned = (&guard, &itself);
+    });
     assert_eq!(drops.count(), 1);
 }
