@@ -4,40 +4,19 @@
 //! come second is polled by hand or awaited. `within` bounds each test, so that a lost wake-up
 //! fails instead of hanging.
 
+mod common;
+
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
+use common::{poll_once, tcp_pair, within_io as within};
 use petla::net::{TcpListener, TcpStream, UnixStream};
-
-/// Runs `main` on a loop, for 20 seconds at most.
-fn within<F: Future<Output = io::Result<()>>>(main: F) {
-    petla::run(async {
-        petla::timeout(Duration::from_secs(20), main)
-            .await
-            .expect("it hangs")
-            .unwrap();
-    });
-}
-
-/// One poll whose wake-up goes nowhere.
-fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Two ends of a TCP connection.
-async fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let client = TcpStream::connect(listener.local_addr()?).await?;
-    let (server, peer) = listener.accept().await?;
-    assert_eq!(peer, client.local_addr()?);
-    Ok((client, server))
-}
 
 /// Bytes that differ from their neighbours, so that a lost or doubled part shows.
 fn pattern(len: usize) -> Vec<u8> {

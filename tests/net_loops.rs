@@ -1,38 +1,15 @@
 //! Sockets as plain data: sent to threads, used on other loops or on none, dropped anywhere.
 
-use std::future::Future;
+mod common;
+
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::Poll;
 
+use common::{poll_once, tcp_pair, within_io as within};
 use petla::net::{AsyncFd, TcpListener, TcpStream, UnixListener, UnixStream};
 use petla::{LoopHandle, RemoteTask};
-
-/// Runs `main` on a loop, for 20 seconds at most.
-fn within<F: Future<Output = io::Result<()>>>(main: F) {
-    petla::run(async {
-        petla::timeout(Duration::from_secs(20), main)
-            .await
-            .expect("it hangs")
-            .unwrap();
-    });
-}
-
-/// One poll whose wake-up goes nowhere.
-fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Two ends of a TCP connection.
-async fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let client = TcpStream::connect(listener.local_addr()?).await?;
-    let (server, _) = listener.accept().await?;
-    Ok((client, server))
-}
 
 /// Does `act` on another thread. When the task is done, which that thread asks for afterwards, the
 /// loop has also done whatever `act` asked of it.

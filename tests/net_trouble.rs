@@ -4,31 +4,19 @@
 //! Tests that change what belongs to the whole process (its limit of descriptors, its signal
 //! handling, its lowest free descriptor) run in a process of their own: see `alone`.
 
+mod common;
+
 use std::future::Future;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::pin::Pin;
 use std::process::Command;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use common::{poll_once, tcp_pair, within_io as within};
 use petla::net::{TcpListener, TcpStream};
-
-/// Runs `main` on a loop, for 20 seconds at most.
-fn within<F: Future<Output = io::Result<()>>>(main: F) {
-    petla::run(async {
-        petla::timeout(Duration::from_secs(20), main)
-            .await
-            .expect("it hangs")
-            .unwrap();
-    });
-}
-
-/// One poll whose wake-up goes nowhere.
-fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
 
 /// Runs the body of the test `name` in a process of its own and returns what that wrote to
 /// stderr; in that process, runs the body and returns nothing.
@@ -47,14 +35,6 @@ fn alone(name: &str, body: impl FnOnce()) -> Option<String> {
     assert!(output.status.success(), "{}\n{stderr}", output.status);
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
     Some(stderr)
-}
-
-/// Two ends of a TCP connection.
-async fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let client = TcpStream::connect(listener.local_addr()?).await?;
-    let (server, _) = listener.accept().await?;
-    Ok((client, server))
 }
 
 /// The same with a blocking end, to send what our own streams cannot.

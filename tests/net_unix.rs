@@ -3,6 +3,8 @@
 //! What they share with TCP is tested in `net.rs`; here stands what differs: names, queues that
 //! are full, boundaries inside the stream, and `AsyncFd`.
 
+mod common;
+
 use std::fs::File;
 use std::future::Future;
 use std::io::{self, ErrorKind, PipeReader, Read as _, Write as _};
@@ -13,25 +15,10 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::task::{Context, Wake, Waker};
 
+use common::{poll_once, within_io as within};
 use petla::net::{AsyncFd, UnixListener, UnixStream};
-
-/// Runs `main` on a loop, for 20 seconds at most.
-fn within<F: Future<Output = io::Result<()>>>(main: F) {
-    petla::run(async {
-        petla::timeout(Duration::from_secs(20), main)
-            .await
-            .expect("it hangs")
-            .unwrap();
-    });
-}
-
-/// One poll whose wake-up goes nowhere.
-fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
 
 /// A waker that counts.
 struct Told(AtomicU32);

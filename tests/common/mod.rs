@@ -14,6 +14,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::process::{Command, Output};
@@ -24,6 +25,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use petla::EventLoop;
+use petla::net::{TcpListener, TcpStream};
 
 /// Longer than anything takes; only what hangs takes so long.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -35,6 +37,21 @@ pub(crate) fn within<F: Future>(main: F) -> F::Output {
         Ok(value) => value,
         Err(elapsed) => panic!("it hangs: {elapsed}"),
     }
+}
+
+/// The same for `main` that may fail.
+#[track_caller]
+pub(crate) fn within_io<F: Future<Output = io::Result<()>>>(main: F) {
+    within(main).unwrap();
+}
+
+/// Two ends of a TCP connection.
+pub(crate) async fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let client = TcpStream::connect(listener.local_addr()?).await?;
+    let (server, peer) = listener.accept().await?;
+    assert_eq!(peer, client.local_addr()?);
+    Ok((client, server))
 }
 
 /// One poll whose wake-up goes nowhere.
