@@ -39,8 +39,9 @@ use super::{Policy, WaitList};
 use crate::context;
 use crate::rt::Ordering;
 
-/// Circles in the thread-local itself. Most programs never have more grants unclaimed at once.
-const CIRCLES: usize = 64;
+/// Circles in the thread-local itself, 2 KiB: enough that some hundred tasks rarely share one,
+/// as a shared one costs every poll of its tasks a look into it.
+const CIRCLES: usize = 256;
 /// How full, on average, a circle may get.
 const CIRCLE_FILL: usize = 4;
 const INLINE_LIMIT: usize = CIRCLES * CIRCLE_FILL;
@@ -98,7 +99,7 @@ impl Unclaimed {
         first
     }
 
-    /// Hangs in a node that was just granted.
+    /// Hangs in a node that was just granted; there must be room.
     ///
     /// # Safety
     /// `node` does not dangle, is alone, its links are this thread's, and it is Listed before
@@ -106,9 +107,6 @@ impl Unclaimed {
     #[inline(always)]
     unsafe fn insert(&self, task: u32, node: NonNull<Node<Local>>) {
         let count = self.count.get();
-        if count >= self.limit.get() {
-            self.grow();
-        }
         self.count.set(count + 1);
         let Some(circle) = self.circle(task) else {
             return;
@@ -139,9 +137,19 @@ impl Unclaimed {
         }
     }
 
-    /// Makes four times as many circles, or the first ones.
+    /// Makes room, then does the same.
+    ///
+    /// # Safety
+    /// As for `insert`.
     #[cold]
     #[inline(never)]
+    unsafe fn grow_and_insert(&self, task: u32, node: NonNull<Node<Local>>) {
+        self.grow();
+        // SAFETY: promised by the caller.
+        unsafe { self.insert(task, node) };
+    }
+
+    /// Makes four times as many circles, or the first ones.
     fn grow(&self) {
         let old = self.circles();
         if old.is_empty() {
@@ -248,8 +256,15 @@ pub(super) unsafe fn list(node: NonNull<Node<Local>>, home: &Home) -> bool {
         return false;
     }
     home.listed.set(home.listed.get() + 1);
-    // SAFETY: the caller's promise; it becomes Listed next.
-    UNCLAIMED.with(|unclaimed| unsafe { unclaimed.insert(task, node) });
+    UNCLAIMED.with(|unclaimed| {
+        if unclaimed.count.get() < unclaimed.limit.get() {
+            // SAFETY: the caller's promise; it becomes Listed next.
+            unsafe { unclaimed.insert(task, node) };
+        } else {
+            // SAFETY: as above.
+            unsafe { unclaimed.grow_and_insert(task, node) };
+        }
+    });
     true
 }
 

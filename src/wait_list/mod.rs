@@ -23,16 +23,19 @@
 //! `batch` (**All**, **Filled**), `mode` (**Exclusive**).
 //!
 //! # How the other primitives sit on it
-//! - *Lock, Semaphore*: a word `permits << 1 | WAITERS` beside the state is the fast path, and is
-//!   written under the lock only while WAITERS is set. A need above one goes into the tag, which
-//!   is free until the grant. `pump` grants from the front while the need fits; `left` gives
-//!   permits back. A grant is claimed by `poll_turn` alone, without the lock.
+//! - *Lock, Semaphore*: a word `permits << 1 | WAITERS` in the policy is the fast path; while
+//!   WAITERS is set it is written under the lock only. A need above one goes into the tag, which
+//!   is free until the grant. `pump` grants from the front while the need fits, `left` gives
+//!   permits back. `poll_grant` claims without the lock. A constructor that must be `const`
+//!   anchors the list when somebody first waits.
 //! - *Event*: `set` moves the whole line to a second one at once (`move_all`) and notifies that in
-//!   batches, so a late-comer is not among them. Its news never lapse; it need not be anchored.
+//!   batches, so a late-comer is not among them. News never lapse, so the list need not be
+//!   anchored. The tag of an idle waiter remembers the generation it was made in.
 //! - *Barrier*: the last arrival notifies all, the tag is the index; `left` subtracts an arrival.
-//! - *Condition*: its line is kept under the lock's own wait list: one more line there for each
-//!   condition in use, or a line of its own that remembers the list whose lock guards it. To
-//!   notify is to move a node to the lock's line, where everything above applies to it.
+//! - *Condition*: its line lies in it, but under the lock of the list it is used with: a word
+//!   holds that list's home while somebody waits, and a line number is kept for it, so that a
+//!   waiter that leaves knows where it is linked. To notify is to move the first node to the
+//!   lock's line, where everything above applies to it.
 //!
 //! # Not here
 //! Timeouts (drop the future), several lists for one waiter, any knowledge of tasks or loops but
@@ -56,7 +59,7 @@ pub(crate) use batch::Batch;
 pub(crate) use lapse::{after_poll, has_unclaimed};
 pub(crate) use lines::{Line, Lines};
 pub use mode::{Local, Mode, Shared};
-pub(crate) use waiter::{Turn, Waiter};
+pub(crate) use waiter::Waiter;
 
 use lines::LineArray;
 use mode::Guarded;

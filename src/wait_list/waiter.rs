@@ -1,17 +1,19 @@
 //! The part of a future that waits: embedded, pinned, and safe to use.
 //!
-//! A primitive's future holds a [`Waiter`] beside its own fields (see `pin`) and is polled in
-//! three steps, all of them safe:
+//! A primitive's future holds a [`Waiter`] beside its own fields (see `pin`). Its `poll` reads:
 //!
 //! ```text
-//! match ready!(waiter.poll_turn(cx)) {
-//!     Turn::Fresh => try at once; else waiter.enqueue(cx, line, |state, lines| try again)
-//!     Turn::Granted(tag) => use the right, which is now the caller's
+//! if waiter.is_idle() {
+//!     // Try, then try again under the lock, or get in line.
+//!     waiter.enqueue(cx, line, |state, lines| attempt)
+//! } else {
+//!     let tag = ready!(waiter.poll_grant(cx));
+//!     // Use the right, which is now the caller's.
 //! }
 //! ```
 //!
-//! The second try, under the lock, is what makes the wait safe: whatever was given away since
-//! the first is seen, and what is given away later finds the waiter in its line.
+//! The attempt under the lock is what makes the wait safe: whatever was given away before is
+//! seen, and what is given away later finds the waiter in its line.
 //!
 //! A waiter that is dropped in a line leaves it; one that is dropped with a grant it did not
 //! claim hands the grant to [`Policy::left`]. So no primitive has a `Drop` for its futures.
@@ -34,15 +36,6 @@ use super::mode::{Mode, Shared};
 use super::node::{Node, Phase, Status};
 use super::{Policy, WaitList};
 use crate::rt::Ordering;
-
-/// What a poll of a [`Waiter`] that is not waiting finds.
-#[derive(Debug)]
-pub(crate) enum Turn {
-    /// It never waited, or its grant lapsed: it has nothing, and may try.
-    Fresh,
-    /// It was granted; the granter's tag. The right is the caller's from here on.
-    Granted(u32),
-}
 
 /// One place in the lines of a [`WaitList`], taken when there is something to wait for.
 pub(crate) struct Waiter<'a, P: Policy<M>, M: Mode> {
@@ -75,28 +68,31 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
         unsafe { list.as_ref() }
     }
 
-    /// Whether it has nothing and waits for nothing, so that [`Turn::Fresh`] is sure.
+    /// Whether it stands in no line and has no grant: because it never waited, or used its
+    /// grant, or slept through it.
     #[inline(always)]
     pub(crate) fn is_idle(&self) -> bool {
         // Relaxed: only the owner leaves Idle.
         self.node.status(Ordering::Relaxed) == Status::IDLE
     }
 
-    /// Looks whether it is this waiter's turn, and claims its grant if it has one. While it
-    /// waits, makes sure that it is this task that is woken.
+    /// Claims the grant, of which this is the tag: the right is the caller's from here on. As
+    /// long as there is none, makes sure that it is this task that will be woken.
+    ///
+    /// # Panics
+    /// If it is idle.
     #[inline]
-    pub(crate) fn poll_turn(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turn> {
-        if self.is_idle() {
-            return Poll::Ready(Turn::Fresh);
-        }
+    pub(crate) fn poll_grant(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
+        assert!(!self.is_idle(), "it does not wait");
         let node = self.node();
         // Acquire: what the granter did happened before what this task does with the grant.
-        if self.node.status(Ordering::Acquire).phase() == Phase::Waiting
-            && self.list().renew(node, cx.waker())
-        {
-            return Poll::Pending;
+        let mut status = self.node.status(Ordering::Acquire);
+        if status.phase() == Phase::Waiting {
+            if self.list().renew(node, cx.waker()) {
+                return Poll::Pending;
+            }
+            status = self.node.status(Ordering::Acquire);
         }
-        let status = self.node.status(Ordering::Acquire);
         if status.phase() == Phase::Listed {
             // SAFETY: it is Listed, and claimed here, once.
             unsafe { M::unlist_grant(node) };
@@ -105,13 +101,13 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
         let is_alone = || unsafe { Node::links(node, |links| links.next == node) };
         debug_assert!(is_alone(), "a node that was released is in no circle");
         self.node.set_status(Status::IDLE);
-        Poll::Ready(Turn::Granted(status.tag()))
+        Poll::Ready(status.tag())
     }
 
     /// Tries once more under the lock; if `attempt` gives nothing, waits on `line`.
     ///
     /// # Panics
-    /// If it waits already: `poll_turn` comes first.
+    /// If it is not idle.
     #[inline]
     pub(crate) fn enqueue<R>(
         self: Pin<&mut Self>,

@@ -295,35 +295,38 @@ fn one_poll_that_takes_long_delays_the_others_and_starves_nobody() {
 fn long_polls_are_followed_by_looks_more_often() {
     within(async {
         // Polls of 200 µs: if a look came after 64 of them only, a timer would be 12 ms late.
-        let bell = Bell::new();
-        let late = Count::default();
-        let at = petla::now() + Duration::from_millis(60);
-        let mut timer = petla::sleep_until(at);
-        assert!(bell.poll(&mut timer).is_pending());
-        let _busy: Vec<Task<()>> = (0..100)
-            .map(|_| {
-                let (bell, late) = (bell.clone(), Rc::clone(&late));
-                spawn(async move {
-                    loop {
-                        let end = petla::now() + Duration::from_micros(200);
-                        if end > at && bell.rings() == 0 {
-                            bump(&late);
-                        }
-                        while petla::now() < end {
-                            std::hint::spin_loop();
-                        }
-                        petla::yield_now().await;
-                    }
-                })
-            })
-            .collect();
-        while bell.rings() == 0 {
-            petla::yield_now().await;
-        }
-        assert!(
-            late.get() <= 3,
-            "{} polls passed before the look",
-            late.get()
+        const LONG_POLL: Duration = Duration::from_micros(200);
+        let (polls, late, armed) = (
+            Count::default(),
+            Count::default(),
+            Rc::new(Cell::new(false)),
         );
+        let bell = Bell::new();
+        for _ in 0..100 {
+            let (polls, late, armed) = (Rc::clone(&polls), Rc::clone(&late), Rc::clone(&armed));
+            let bell = bell.clone();
+            drop(spawn(async move {
+                loop {
+                    bump(&polls);
+                    if armed.get() && bell.rings() == 0 {
+                        bump(&late);
+                    }
+                    let end = petla::now() + LONG_POLL;
+                    while petla::now() < end {
+                        std::hint::spin_loop();
+                    }
+                    petla::yield_now().await;
+                }
+            }));
+        }
+        while polls.get() < 200 {
+            petla::yield_now().await; // until the loop knows that its polls are long
+        }
+        let mut due = petla::sleep_until(petla::now());
+        assert!(bell.poll(&mut due).is_pending());
+        armed.set(true);
+        petla::yield_now().await;
+        assert_eq!(bell.rings(), 1);
+        assert!(late.get() <= 2, "{} polls before the look", late.get());
     });
 }

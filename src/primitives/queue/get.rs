@@ -13,7 +13,7 @@ use super::order::Order;
 use super::rules::{GET, Rules, SHUT, Taken};
 use super::{Queue, ShutDown};
 use crate::pin::pinned;
-use crate::wait_list::{Mode, Turn, WaitList, Waiter};
+use crate::wait_list::{Mode, WaitList, Waiter};
 
 pinned! {
     /// The future of [`Queue::get`].
@@ -36,33 +36,44 @@ impl<'a, T, O: Order<T>, M: Mode> Get<'a, T, O, M> {
 impl<T, O: Order<T>, M: Mode> Future for Get<'_, T, O, M> {
     type Output = Result<T, ShutDown>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.waiter.is_idle() {
-            let list = self.waiter.list();
-            let capacity = list.policy().capacity;
-            if let Some(taken) = list.with(|state, lines| state.try_get(capacity, lines)) {
-                return Poll::Ready(taken.map(|taken| taken.release(list)));
-            }
+            self.poll_fresh(cx)
+        } else {
+            self.poll_queued(cx)
         }
-        self.poll_slow(cx)
     }
 }
 
 impl<T, O: Order<T>, M: Mode> Get<'_, T, O, M> {
-    /// Uses the grant, or waits for one.
+    /// Takes an item at once or gets in line.
     #[inline(never)]
-    fn poll_slow(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, ShutDown>> {
+    fn poll_fresh(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, ShutDown>> {
         let mut this = self.project();
         let list = this.waiter.list();
         let capacity = list.policy().capacity;
-        let taken = match ready!(this.waiter.as_mut().poll_turn(cx)) {
-            Turn::Granted(SHUT) => Err(ShutDown),
-            Turn::Granted(_) => list.with(|state, lines| state.get_granted(capacity, lines)),
-            Turn::Fresh => ready!(
+        loop {
+            if let Some(taken) = list.with(|state, lines| state.try_get(capacity, lines)) {
+                return Poll::Ready(taken.map(|taken| taken.release(list)));
+            }
+            ready!(
                 this.waiter
-                    .enqueue(cx, GET, |state, lines| { state.try_get(capacity, lines) })
-            ),
+                    .as_mut()
+                    .enqueue(cx, GET, |state, _| { (!state.is_dry()).then_some(()) })
+            );
+        }
+    }
+
+    /// Uses the grant, if there is one.
+    #[inline(never)]
+    fn poll_queued(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, ShutDown>> {
+        let mut this = self.project();
+        let list = this.waiter.list();
+        let capacity = list.policy().capacity;
+        let taken = match ready!(this.waiter.as_mut().poll_grant(cx)) {
+            SHUT => Err(ShutDown),
+            _ => list.with(|state, lines| state.get_granted(capacity, lines)),
         };
         Poll::Ready(taken.map(|taken| taken.release(list)))
     }

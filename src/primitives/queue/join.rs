@@ -9,13 +9,13 @@
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use super::Queue;
 use super::order::Order;
 use super::rules::{JOIN, Rules};
 use crate::pin::pinned;
-use crate::wait_list::{Mode, Turn, Waiter};
+use crate::wait_list::{Mode, Waiter};
 
 pinned! {
     /// The future of [`Queue::join`].
@@ -39,12 +39,12 @@ impl<T, O: Order<T>, M: Mode> Future for Join<'_, T, O, M> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        match ready!(this.waiter.as_mut().poll_turn(cx)) {
-            Turn::Granted(_) => Poll::Ready(()),
-            Turn::Fresh => this
+        if this.waiter.is_idle() {
+            return this
                 .waiter
-                .enqueue(cx, JOIN, |state, _| state.is_finished().then_some(())),
+                .enqueue(cx, JOIN, |state, _| state.is_finished().then_some(()));
         }
+        this.waiter.as_mut().poll_grant(cx).map(|_| ())
     }
 }
 

@@ -16,7 +16,7 @@ use super::order::Order;
 use super::rules::{Admission, PUT, Rules, SHUT};
 use super::{PutError, Queue, ShutDown};
 use crate::pin::pinned;
-use crate::wait_list::{Mode, Turn, Waiter};
+use crate::wait_list::{Mode, Waiter};
 
 pinned! {
     /// The future of [`Queue::put`].
@@ -41,34 +41,42 @@ impl<'a, T, O: Order<T>, M: Mode> Put<'a, T, O, M> {
 impl<T, O: Order<T>, M: Mode> Future for Put<'_, T, O, M> {
     type Output = Result<(), PutError<T>>;
 
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.waiter.is_idle() {
-            let this = self.as_mut().project();
-            let list = this.waiter.list();
-            let capacity = list.policy().capacity;
-            match list.with(|state, lines| state.try_put(capacity, lines, this.item)) {
-                Admission::Full => {}
-                admission => return Poll::Ready(finish(admission, this.item)),
-            }
+            self.poll_fresh(cx)
+        } else {
+            self.poll_queued(cx)
         }
-        self.poll_slow(cx)
     }
 }
 
 impl<T, O: Order<T>, M: Mode> Put<'_, T, O, M> {
-    /// Uses the grant, or waits for one.
+    /// Puts at once or gets in line.
     #[inline(never)]
-    fn poll_slow(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), PutError<T>>> {
+    fn poll_fresh(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), PutError<T>>> {
         let mut this = self.project();
         let list = this.waiter.list();
         let capacity = list.policy().capacity;
-        let admission = match ready!(this.waiter.as_mut().poll_turn(cx)) {
-            Turn::Granted(SHUT) => Admission::Shut,
-            Turn::Granted(_) => list.with(|state, lines| state.put_granted(lines, this.item)),
-            Turn::Fresh => ready!(this.waiter.enqueue(cx, PUT, |state, lines| {
-                state.try_put(capacity, lines, this.item).unless_full()
-            })),
+        loop {
+            match list.with(|state, lines| state.try_put(capacity, lines, this.item)) {
+                Admission::Full => {}
+                admission => return Poll::Ready(finish(admission, this.item)),
+            }
+            ready!(this.waiter.as_mut().enqueue(cx, PUT, |state, _| {
+                (!state.is_full(capacity)).then_some(())
+            }));
+        }
+    }
+
+    /// Uses the grant, if there is one.
+    #[inline(never)]
+    fn poll_queued(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), PutError<T>>> {
+        let mut this = self.project();
+        let list = this.waiter.list();
+        let admission = match ready!(this.waiter.as_mut().poll_grant(cx)) {
+            SHUT => Admission::Shut,
+            _ => list.with(|state, lines| state.put_granted(lines, this.item)),
         };
         Poll::Ready(finish(admission, this.item))
     }
@@ -92,16 +100,6 @@ fn finish<T>(admission: Admission, item: &mut Option<T>) -> Result<(), PutError<
 impl<T, O: Order<T>, M: Mode> Debug for Put<'_, T, O, M> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Put").finish_non_exhaustive()
-    }
-}
-
-impl Admission {
-    /// What ends an attempt; nothing if it is to wait.
-    fn unless_full(self) -> Option<Admission> {
-        match self {
-            Admission::Full => None,
-            admission => Some(admission),
-        }
     }
 }
 
@@ -131,15 +129,18 @@ impl<'a, T, O: Order<T>, M: Mode> Future for Reserve<'a, T, O, M> {
         let mut this = self.project();
         let list = this.waiter.list();
         let capacity = list.policy().capacity;
-        let admission = match ready!(this.waiter.as_mut().poll_turn(cx)) {
-            Turn::Granted(SHUT) => Admission::Shut,
-            Turn::Granted(_) => list.with(|state, _| state.reserve_granted()),
-            Turn::Fresh => match list.with(|state, _| state.try_reserve(capacity)) {
-                Admission::Full => ready!(this.waiter.enqueue(cx, PUT, |state, _| {
-                    state.try_reserve(capacity).unless_full()
-                })),
-                admission => admission,
-            },
+        let admission = if !this.waiter.is_idle() {
+            match ready!(this.waiter.as_mut().poll_grant(cx)) {
+                SHUT => Admission::Shut,
+                _ => list.with(|state, _| state.reserve_granted()),
+            }
+        } else {
+            ready!(this.waiter.enqueue(cx, PUT, |state, _| {
+                match state.try_reserve(capacity) {
+                    Admission::Full => None,
+                    admission => Some(admission),
+                }
+            }))
         };
         Poll::Ready(match admission {
             Admission::Done(_) => Ok(Slot { queue: this.queue }),

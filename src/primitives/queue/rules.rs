@@ -138,6 +138,24 @@ impl<S> State<S> {
         self.unfinished == 0
     }
 
+    /// Whether a put must wait.
+    #[inline(always)]
+    pub(super) fn is_full<T>(&self, capacity: usize) -> bool
+    where
+        S: Store<T>,
+    {
+        self.is_open() && !self.has_place(capacity)
+    }
+
+    /// Whether a get must wait.
+    #[inline(always)]
+    pub(super) fn is_dry<T>(&self) -> bool
+    where
+        S: Store<T>,
+    {
+        !self.has_item() && !self.is_exhausted()
+    }
+
     /// Whether no item is there or can come.
     fn is_exhausted<T>(&self) -> bool
     where
@@ -189,6 +207,7 @@ impl<S> State<S> {
     }
 
     /// Puts an item into the place that was granted.
+    #[inline(always)]
     pub(super) fn put_granted<T, M: Mode>(
         &mut self,
         lines: &mut Lines<'_, M>,
@@ -280,6 +299,7 @@ impl<S> State<S> {
     }
 
     /// Takes the item that was granted. An immediate shutdown may have dropped it.
+    #[inline(always)]
     pub(super) fn get_granted<T, M: Mode>(
         &mut self,
         capacity: usize,

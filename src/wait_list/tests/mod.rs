@@ -11,9 +11,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker, ready};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
-use super::{Anchored, Batch, Line, Lines, Local, Mode, Policy, Shared, Turn, WaitList, Waiter};
+use super::{Anchored, Batch, Line, Lines, Local, Mode, Policy, Shared, WaitList, Waiter};
 use super::{after_poll, has_unclaimed};
 use crate::context;
 use crate::pin::pinned;
@@ -64,14 +64,14 @@ impl<M: Mode> Future for Ticket<'_, M> {
     type Output = u32;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
-        let mut this = self.project();
-        match ready!(this.waiter.as_mut().poll_turn(cx)) {
-            Turn::Granted(tag) => Poll::Ready(tag),
-            Turn::Fresh => this.waiter.enqueue(cx, WAIT, |free, _| {
-                *free = free.checked_sub(1)?;
-                Some(TICKET)
-            }),
+        let this = self.project();
+        if !this.waiter.is_idle() {
+            return this.waiter.poll_grant(cx);
         }
+        this.waiter.enqueue(cx, WAIT, |free, _| {
+            *free = free.checked_sub(1)?;
+            Some(TICKET)
+        })
     }
 }
 
