@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! $ cargo run --release --example loop_program -- 500000
-//! 500000 actions in .. ms: .. million actions/s
+//! 500000 actions in 49 ms: 10.2 million actions/s
 //! ```
 //!
 //! An action is one item that a producer puts on the queue and the consumer takes off again. Each

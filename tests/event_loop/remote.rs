@@ -202,7 +202,11 @@ fn a_loop_closed_before_or_after_the_beginning_answers() {
     let begun = handle.spawn(async || pending::<()>().await);
     event_loop.run_until_complete(petla::yield_now()).unwrap();
     let queued = handle.spawn(async || 1);
-    let joining = thread::spawn(move || (begun.join().is_err(), queued.join().is_err()));
+    let joining = thread::spawn(move || {
+        let begun = begun.join_timeout(LONG).expect("it hangs");
+        let queued = queued.join_timeout(LONG).expect("it hangs");
+        (begun.is_err(), queued.is_err())
+    });
     drop(event_loop);
     assert_eq!(joining.join().unwrap(), (true, true));
     let drops = Drops::default();

@@ -111,6 +111,7 @@ fn a_waiter_outside_any_task_keeps_its_grant() {
     give(&list, 1);
     in_task(context::NO_TASK, || ());
     in_task(1, || ());
+    assert_eq!(free(&list), 0);
     assert_eq!(poll(&mut waits), Poll::Ready(TICKET));
 }
 
@@ -121,6 +122,7 @@ fn a_shared_grant_does_not_lapse() {
     assert!(poll_in(1, &mut waits).is_pending());
     give(&list, 1);
     in_task(1, || ());
+    assert_eq!(free(&list), 0);
     assert_eq!(poll_in(1, &mut waits), Poll::Ready(TICKET));
 }
 
@@ -132,7 +134,9 @@ fn the_task_that_polled_last_is_the_one_that_must_look() {
     assert!(poll_in(2, &mut moved).is_pending());
     give(&list, 1);
     in_task(1, || ());
-    assert_eq!(poll_in(2, &mut moved), Poll::Ready(TICKET));
+    assert_eq!(free(&list), 0);
+    in_task(2, || ());
+    assert_eq!(free(&list), 1);
 }
 
 #[test]
@@ -184,6 +188,7 @@ fn a_leaked_grant_is_not_followed_once_its_list_is_gone() {
     give(&list, 1);
     leak(leaked);
     drop(list);
+    assert!(!has_unclaimed(1));
     in_task(1, || ());
     let list = self::list::<Local>();
     let mut other = ticket(&list);
