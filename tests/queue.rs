@@ -1,4 +1,4 @@
-//! Queues by their public API, in both modes, polled by hand: no loop is needed.
+//! Queues by their public API, in both modes, polled by hand: nearly nothing needs a loop.
 //!
 //! Comments that begin with a number name the asyncio behaviour (Q) or historical bug (B) that a
 //! test is about.
@@ -13,6 +13,8 @@ use std::task::{Context, Poll, Waker};
 
 #[path = "queue/ends.rs"]
 mod ends;
+#[path = "queue/in_a_loop.rs"]
+mod in_a_loop;
 #[path = "queue/items.rs"]
 mod items;
 #[path = "queue/threads.rs"]

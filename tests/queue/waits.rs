@@ -1,6 +1,20 @@
 //! Who waits, who is served, and what a cancellation leaves behind.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Wake;
+
 use super::*;
+
+/// A waker that notes that it was woken.
+#[derive(Default)]
+struct Bell(AtomicBool);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 in_both_modes! {
     /// Q1.
@@ -73,17 +87,34 @@ in_both_modes! {
     }
 
     /// B23: cpython 83055, open since 2019.
-    fn puts_are_admitted_in_the_order_of_their_first_polls() {
+    fn puts_enter_in_the_order_of_their_first_polls() {
         let queue = Queue::bounded(2);
         queue.put_nowait(1).unwrap();
         queue.put_nowait(2).unwrap();
         let mut third = waiting(queue.put(3));
         assert_eq!((queue.get_nowait(), queue.get_nowait()), (Ok(1), Ok(2)));
-        // One of the two places is promised to 3.
-        assert_eq!(queue.put_nowait(4), Ok(()));
-        assert_eq!(queue.put_nowait(5), Err(PutError::Full(5)));
-        assert_eq!(third.ready(), Ok(()));
-        assert_eq!((queue.get_nowait(), queue.get_nowait()), (Ok(4), Ok(3)));
+        // There are two places, but 3 comes first.
+        assert!(queue.is_full());
+        assert_eq!(queue.put_nowait(4), Err(PutError::Full(4)));
+        let mut fourth = waiting(queue.put(4));
+        assert_eq!((third.ready(), fourth.ready()), (Ok(()), Ok(())));
+        assert_eq!((queue.get_nowait(), queue.get_nowait()), (Ok(3), Ok(4)));
+    }
+
+    fn a_put_that_lets_another_go_first_needs_nobody_to_make_room() {
+        let queue = Queue::bounded(3);
+        let slots = [(); 3].map(|()| at_once(queue.reserve()).unwrap());
+        let _first = waiting(queue.put(1));
+        drop(slots);
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(bell.clone());
+        let mut second = hand(queue.put(2));
+        assert!(second.poll_with(&waker).is_pending());
+        assert!(bell.0.load(Ordering::Relaxed), "it has its place already");
+        assert_eq!(second.ready(), Ok(()));
+        let mut third = hand(queue.reserve());
+        assert!(third.poll_with(&waker).is_pending());
+        assert!(third.ready().is_ok());
     }
 
     fn nobody_takes_an_item_that_is_promised() {

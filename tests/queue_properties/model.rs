@@ -70,6 +70,11 @@ impl Model {
         self.items.len() + self.promised_places() < self.capacity
     }
 
+    /// Whether a put that comes now may not go ahead of those that have a place already.
+    fn is_full(&self) -> bool {
+        !self.has_place() || self.promised_places() != self.slots
+    }
+
     fn has_item(&self) -> bool {
         self.items.len() > self.served(|wants| wants == Wants::Item)
     }
@@ -111,11 +116,11 @@ impl Model {
         match wants {
             Wants::Place(item) if self.shut => Answer::Back(item),
             Wants::Slot if self.shut => Answer::ShutDown,
-            Wants::Place(item) if self.has_place() => {
+            Wants::Place(item) if !self.is_full() => {
                 self.put(item);
                 Answer::Done
             }
-            Wants::Slot if self.has_place() => {
+            Wants::Slot if !self.is_full() => {
                 self.slots += 1;
                 Answer::Done
             }
@@ -245,7 +250,7 @@ pub(super) fn model(pick: Pick, capacity: usize, program: &[Step]) -> Vec<Seen> 
         all.push(Seen {
             answer,
             len: model.items.len(),
-            full: !model.has_place(),
+            full: model.is_full(),
             waiting: model.living.iter().filter(in_line).count(),
             holders: model.promised_places() + model.served(|wants| wants == Wants::Item),
             peak: model.peak,

@@ -110,7 +110,8 @@ impl<T, O: Order<T>, M: Mode> Queue<T, O, M> {
 
     /// Puts an item, once there is a place for it.
     ///
-    /// Items enter in the order in which the futures were first polled.
+    /// Places are granted in the order in which the futures were first polled, and the tasks of
+    /// one loop use them in that order: a put never overtakes one that waits.
     ///
     /// # Errors
     /// [`PutError::ShutDown`], with the item, if the queue is shut down, also while it waits.
@@ -131,7 +132,8 @@ impl<T, O: Order<T>, M: Mode> Queue<T, O, M> {
 
     /// Takes an item, once there is one.
     ///
-    /// Items go to the futures in the order in which these were first polled.
+    /// Rights to an item are granted in the order in which the futures were first polled. Which
+    /// item it is, is decided when the future takes it: the first, the last, or the best then.
     ///
     /// # Errors
     /// [`ShutDown`] if the queue is shut down and no item is in it or still to come.
@@ -324,13 +326,14 @@ impl<T, O: Order<T>, M: Mode> Queue<T, O, M> {
         self.len() == 0
     }
 
-    /// Whether a put would have to wait: all places are taken or promised.
+    /// Whether a put would have to wait: all places are taken or promised, or a put that waited
+    /// has its place and is about to use it.
     ///
     /// # asyncio
     /// `Queue.full`.
     pub fn is_full(&self) -> bool {
         let capacity = self.list.policy().capacity;
-        self.list.with(|state, _| !state.has_place(capacity))
+        self.list.with(|state, _| state.is_full(capacity))
     }
 
     /// How many items fit, or `None` if any number does.

@@ -18,7 +18,7 @@
 //! | `put` feeds no getter | `one_place_..`, `a_cancelled_get_..`, `a_get_cannot_..` |
 //! | `get_granted` does not lower the promise | `one_place_..`, `a_thread_sleeps_..` |
 //! | `has_item` ignores promises | `a_get_cannot_..`, `a_cancelled_get_..` |
-//! | `has_place` ignores promises | `a_put_cannot_..` |
+//! | `has_place` or `is_full` ignores promises | `a_put_cannot_..` |
 //! | `shutdown` does not pump | `a_shutdown_ends_..`, `the_last_item_..` |
 //! | `release` does not settle while draining | `the_last_item_..` |
 //! | `is_exhausted` ignores slots; a slot's drop does not settle | `a_get_waits_for_a_slot_..` |
@@ -135,13 +135,16 @@ fn a_get_cannot_be_overtaken() {
 #[test]
 fn a_put_cannot_be_overtaken() {
     loom::model(|| {
-        let queue = bounded(1);
+        let queue = bounded(2);
+        let slot = poll_once(queue.reserve()).expect("a place").unwrap();
         queue.put_nowait(1).unwrap();
         let mut waits = Box::pin(queue.put(2));
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(waits.as_mut().poll(&mut cx).is_pending());
+        // Neither the place that the get frees nor, with that promised, the slot's is free.
         let thief = spawn(&queue, |queue| queue.put_nowait(3));
         assert_eq!(queue.get_nowait(), Ok(1));
+        drop(slot);
         assert_eq!(thief.join().unwrap(), Err(PutError::Full(3)));
         assert_eq!(waits.as_mut().poll(&mut cx), Poll::Ready(Ok(())));
         assert_eq!(queue.get_nowait(), Ok(2));

@@ -63,9 +63,17 @@ impl<T, O: Order<T>, M: Mode> Put<'_, T, O, M> {
                 Admission::Full => {}
                 admission => return Poll::Ready(finish(admission, this.item)),
             }
-            ready!(this.waiter.as_mut().enqueue(cx, PUT, |state, _| {
-                (!state.is_full(capacity)).then_some(())
-            }));
+            let mut has_place = false;
+            let changed = this.waiter.as_mut().enqueue(cx, PUT, |state, _| {
+                has_place = state.has_place(capacity);
+                (!state.is_open() || !state.is_full(capacity)).then_some(())
+            });
+            if changed.is_pending() {
+                if has_place {
+                    list.settle(|_, _| ());
+                }
+                return Poll::Pending;
+            }
         }
     }
 
@@ -135,12 +143,18 @@ impl<'a, T, O: Order<T>, M: Mode> Future for Reserve<'a, T, O, M> {
                 _ => list.with(|state, _| state.reserve_granted()),
             }
         } else {
-            ready!(this.waiter.enqueue(cx, PUT, |state, _| {
+            let mut has_place = false;
+            let admission = this.waiter.enqueue(cx, PUT, |state, _| {
+                has_place = state.has_place(capacity);
                 match state.try_reserve(capacity) {
                     Admission::Full => None,
                     admission => Some(admission),
                 }
-            }))
+            });
+            if admission.is_pending() && has_place {
+                list.settle(|_, _| ());
+            }
+            ready!(admission)
         };
         Poll::Ready(match admission {
             Admission::Done(_) => Ok(Slot { queue: this.queue }),

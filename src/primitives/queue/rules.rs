@@ -13,6 +13,11 @@
 //! | `JOIN` | no item unfinished | moved to `JOINED` when that is so |
 //! | `JOINED` | its wake-up | news; a `join` called since waits in `JOIN`, not here |
 //!
+//! A put that comes while another has a place that it did not use yet gets in line too, though
+//! there may be a second place: it is granted that at once, and runs after the other. So items
+//! enter a queue of one loop in the order of the first polls. Gets need no such order: any item
+//! is as good as another, and the right to one cannot be lost.
+//!
 //! # Invariants
 //! - **Fitting**: items + promised places <= capacity. Slots that were handed out are among the
 //!   promised places.
@@ -138,13 +143,14 @@ impl<S> State<S> {
         self.unfinished == 0
     }
 
-    /// Whether a put must wait.
+    /// Whether a put that comes now may not go ahead: no place is free, or somebody who came
+    /// before has one and did not use it yet.
     #[inline(always)]
     pub(super) fn is_full<T>(&self, capacity: usize) -> bool
     where
         S: Store<T>,
     {
-        self.is_open() && !self.has_place(capacity)
+        !self.has_place(capacity) || self.promised_places != self.slots
     }
 
     /// Whether a get must wait.
@@ -199,7 +205,7 @@ impl<S> State<S> {
         if !self.is_open() {
             return Admission::Shut;
         }
-        if !self.has_place(capacity) {
+        if self.is_full(capacity) {
             return Admission::Full;
         }
         let item = item.take().expect("`Put` was polled after it was done");
@@ -243,7 +249,7 @@ impl<S> State<S> {
         if !self.is_open() {
             return Admission::Shut;
         }
-        if !self.has_place(capacity) {
+        if self.is_full(capacity) {
             return Admission::Full;
         }
         self.promised_places += 1;
