@@ -25,6 +25,17 @@ pub(crate) use std::sync::{
     atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
 };
 
+/// A function that is `const`, but in loom's world, where no constructor is.
+macro_rules! const_fn {
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)+) => {
+        #[cfg(not(all(test, petla_loom)))]
+        $(#[$meta])* $vis const fn $($rest)+
+        #[cfg(all(test, petla_loom))]
+        $(#[$meta])* $vis fn $($rest)+
+    };
+}
+pub(crate) use const_fn;
+
 /// `std`'s cell with loom's closure interface: no reference can leak out of it.
 #[cfg(not(all(test, petla_loom)))]
 #[derive(Debug)]

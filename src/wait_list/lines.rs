@@ -11,17 +11,19 @@
 //!   never walked when the list is dropped: the nodes of leaked futures may still be in it.
 //!
 //! # Cost
-//! All O(1), but `count`.
+//! All O(1), but `count` and `move_all_tagged`.
 //!
 //! # Not here
 //! Wakers are handed back to the caller, who wakes them after releasing the lock.
 
-use std::mem;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::task::Waker;
+use std::{iter, mem};
 
 use super::mode::{Mode, Shared};
 use super::node::{LINES_MAX, Links, Node, Slot, Status};
+use super::{Policy, WaitList};
 use crate::rt::Ordering;
 
 /// A circle of nodes, first come first.
@@ -41,7 +43,7 @@ impl<M: Mode> Default for Line<M> {
 unsafe impl Send for Line<Shared> {}
 
 impl<M: Mode> Line<M> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Line { first: None }
     }
 
@@ -104,15 +106,37 @@ impl<M: Mode> Line<M> {
     }
 
     pub(super) fn count(&self) -> usize {
-        let mut count = 0;
-        let mut at = self.first;
-        while let Some(node) = at {
-            count += 1;
+        self.nodes().count()
+    }
+
+    /// Its nodes, from the first to the last.
+    fn nodes(&self) -> impl Iterator<Item = NonNull<Node<M>>> {
+        iter::successors(self.first, |node| {
             // SAFETY: in a circle, so alive (Pinned), and ours (Locked).
-            let next = unsafe { Node::links(node, |l| l.next) };
-            at = (Some(next) != self.first).then_some(next);
-        }
-        count
+            let next = unsafe { Node::links(*node, |links| links.next) };
+            (Some(next) != self.first).then_some(next)
+        })
+    }
+
+    /// Makes a node wait here, behind all others; `line` is the number that it notes.
+    ///
+    /// # Safety
+    /// `node` is Idle and pinned, belongs to the list whose lock is held, and its waiter will
+    /// take it out.
+    pub(super) unsafe fn enqueue(
+        &mut self,
+        line: usize,
+        tag: u32,
+        node: NonNull<Node<M>>,
+        waker: Waker,
+    ) {
+        // SAFETY: the links of an Idle node are its owner's, who asks.
+        unsafe { Node::write_links(node, waker) };
+        // SAFETY: alone by that, and the rest is promised by the caller.
+        unsafe { self.push_back(node) };
+        // SAFETY: it is alive.
+        let node = unsafe { node.as_ref() };
+        node.set_status(Status::waiting(line, M::task()).with_tag(tag));
     }
 }
 
@@ -159,13 +183,24 @@ impl<M: Mode, const N: usize> LineArray<M> for [Line<M>; N] {
 #[derive(Debug)]
 pub struct Lines<'a, M: Mode> {
     lines: &'a mut [Line<M>],
-    home: &'a M::Home,
+    /// The list's: a pointer to the whole list.
+    home: NonNull<M::Home>,
+    list: PhantomData<&'a M::Home>,
 }
 
 impl<'a, M: Mode> Lines<'a, M> {
     #[inline(always)]
-    pub(super) fn new(lines: &'a mut [Line<M>], home: &'a M::Home) -> Self {
-        Lines { lines, home }
+    pub(super) fn new<P: Policy<M>>(lines: &'a mut [Line<M>], list: &'a WaitList<P, M>) -> Self {
+        Lines {
+            lines,
+            home: NonNull::from(list).cast(),
+            list: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn home(&self) -> NonNull<M::Home> {
+        self.home
     }
 
     /// Whether nobody waits on `line`.
@@ -189,10 +224,31 @@ impl<'a, M: Mode> Lines<'a, M> {
         self.release(line, tag, false)
     }
 
+    /// What the first of `line` said when it was put there, if there is one.
+    #[inline]
+    pub(crate) fn first_tag(&self, line: usize) -> Option<u32> {
+        let first = self.lines[line].first?;
+        // SAFETY: it is in a line, so alive (Pinned).
+        let status = unsafe { first.as_ref() }.status(Ordering::Relaxed);
+        Some(status.tag())
+    }
+
     /// Moves everybody from one line to the end of another. They keep the number of the line
     /// they were put on.
     pub(crate) fn move_all(&mut self, from: usize, to: usize) {
         let mut moved = mem::take(&mut self.lines[from]);
+        self.lines[to].append(&mut moved);
+    }
+
+    /// The same, but they get the number of the new line, and new tags: by their place in the
+    /// old one. Walks them.
+    pub(crate) fn move_all_tagged(&mut self, from: usize, to: usize, tag: impl Fn(usize) -> u32) {
+        let moved = mem::take(&mut self.lines[from]);
+        for (place, node) in moved.nodes().enumerate() {
+            // SAFETY: it is in a line, so alive (Pinned).
+            unsafe { node.as_ref() }.move_to(to, tag(place));
+        }
+        let mut moved = moved;
         self.lines[to].append(&mut moved);
     }
 
@@ -209,8 +265,10 @@ impl<'a, M: Mode> Lines<'a, M> {
         unsafe { line.remove(node) };
         // SAFETY: it was in a line, so it has links, which are ours until it is granted.
         let waker = unsafe { Node::take_waker(node) };
+        // SAFETY: the list is borrowed for as long as this is.
+        let home = unsafe { self.home.as_ref() };
         // SAFETY: it was just taken out, and `home` belongs to the lock that is held.
-        unsafe { Node::grant(node, tag, right, self.home) };
+        unsafe { Node::grant(node, tag, right, home) };
         waker
     }
 
@@ -218,15 +276,28 @@ impl<'a, M: Mode> Lines<'a, M> {
     ///
     /// # Safety
     /// `node` is Idle and pinned, belongs to this list, and its waiter will retire it.
-    pub(super) unsafe fn enqueue(&mut self, line: usize, node: NonNull<Node<M>>, waker: Waker) {
-        let place = &mut self.lines[line];
-        // SAFETY: the links of an Idle node are its owner's, who asks.
-        unsafe { Node::write_links(node, waker) };
-        // SAFETY: alone by that, and the rest is promised by the caller.
-        unsafe { place.push_back(node) };
-        // SAFETY: it is alive.
+    pub(super) unsafe fn enqueue(
+        &mut self,
+        line: usize,
+        tag: u32,
+        node: NonNull<Node<M>>,
+        waker: Waker,
+    ) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.lines[line].enqueue(line, tag, node, waker) };
+    }
+
+    /// Puts a node last on `line` that waited elsewhere under this lock, with its waker and tag.
+    ///
+    /// # Safety
+    /// `node` is Waiting, and was just taken out of its line.
+    pub(super) unsafe fn admit(&mut self, line: usize, node: NonNull<Node<M>>) {
+        // SAFETY: alone by that, pinned as it is Waiting, and its waiter will take it out.
+        unsafe { self.lines[line].push_back(node) };
+        // SAFETY: it is alive (Pinned).
         let node = unsafe { node.as_ref() };
-        node.set_status(Status::waiting(line, M::task()));
+        node.move_to(line, node.status(Ordering::Relaxed).tag());
+        M::adopt(node, self.home);
     }
 
     /// Takes a Waiting node out; its waker, to be dropped after the lock is released.
@@ -257,8 +328,8 @@ impl<'a, M: Mode> Lines<'a, M> {
     ) -> bool {
         // SAFETY: it is alive (Pinned).
         let this = unsafe { node.as_ref() };
-        let line = this.status(Ordering::Relaxed).line();
-        this.set_status(Status::waiting(line, M::task()));
+        let old = this.status(Ordering::Relaxed);
+        this.set_status(Status::waiting(old.line(), M::task()).with_tag(old.tag()));
         let renew = |links: &mut Links<M>| match &mut links.slot {
             Slot::Waker(old) if old.will_wake(current) => true,
             Slot::Waker(old) => match spare {

@@ -20,28 +20,28 @@
 //! # Invariants
 //! They stand where they are kept: `node` (**Pinned**, **Locked**, **Handed**, **Once**), `lines`
 //! (**Linked**, **Own**), `waiter` (**Borrowed**), `lapse` (**Anchored**, **Table**, **Leaf**),
-//! `batch` (**All**, **Filled**), `mode` (**Exclusive**).
+//! `batch` (**All**, **Filled**), `mode` (**Exclusive**), `front` (**Inside**), `annex` (**Lent**).
 //!
 //! # How the other primitives sit on it
 //! - *Lock, Semaphore*: a word `permits << 1 | WAITERS` in the policy is the fast path; while
-//!   WAITERS is set it is written under the lock only. A need above one goes into the tag, which
-//!   is free until the grant. `pump` grants from the front while the need fits, `left` gives
-//!   permits back. `poll_grant` claims without the lock. A constructor that must be `const`
-//!   anchors the list when somebody first waits.
+//!   WAITERS is set it is written under the lock only. The need goes into the tag. `pump` grants
+//!   from the front while the need fits, `left` gives permits back. `poll_grant` claims without
+//!   the lock. A `front` makes the list when somebody first waits: constructors are `const`.
 //! - *Event*: `set` moves the whole line to a second one at once (`move_all`) and notifies that in
 //!   batches, so a late-comer is not among them. News never lapse, so the list need not be
-//!   anchored. The tag of an idle waiter remembers the generation it was made in.
-//! - *Barrier*: the last arrival notifies all, the tag is the index; `left` subtracts an arrival.
-//! - *Condition*: its line lies in it, but under the lock of the list it is used with: a word
-//!   holds that list's home while somebody waits, and a line number is kept for it, so that a
-//!   waiter that leaves knows where it is linked. To notify is to move the first node to the
-//!   lock's line, where everything above applies to it.
+//!   anchored.
+//! - *Barrier*: the last arrival moves all to a second line, with their indices as tags.
+//! - *Condition*: its line, an `annex`, lies in it, but under the lock of the list it is used
+//!   with. To notify is to move the first node to the lock's line, where everything above
+//!   applies to it.
 //!
 //! # Not here
 //! Timeouts (drop the future), several lists for one waiter, any knowledge of tasks or loops but
 //! `context`'s two numbers.
 
+mod annex;
 mod batch;
+mod front;
 mod lapse;
 mod lines;
 mod mode;
@@ -55,14 +55,17 @@ mod waiter;
 use std::fmt::{self, Debug, Formatter};
 use std::ops::Deref;
 
+pub(crate) use annex::{Annex, Guest};
 pub(crate) use batch::Batch;
+pub(crate) use front::{Front, LocalFront, Worded};
 pub(crate) use lapse::{after_poll, has_unclaimed};
 pub(crate) use lines::{Line, Lines};
+pub(crate) use mode::{Guarded, InPlace, Word};
 pub use mode::{Local, Mode, Shared};
+pub(crate) use node::TAG_MAX;
 pub(crate) use waiter::Waiter;
 
 use lines::LineArray;
-use mode::Guarded;
 
 /// What a primitive does when waiters leave, and whom it can grant what.
 ///
@@ -127,7 +130,7 @@ impl<P: Policy<M>, M: Mode> WaitList<P, M> {
     #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut P::State, &mut Lines<'_, M>) -> R) -> R {
         self.guarded.with(|inner| {
-            let mut lines = Lines::new(inner.lines.all(), &self.home);
+            let mut lines = Lines::new(inner.lines.all(), self);
             f(&mut inner.state, &mut lines)
         })
     }

@@ -11,6 +11,7 @@
 //! | word | `Cell` | atomic |
 //! | guarded value | cell with a re-entry check | mutex |
 //! | anchored at | a heap allocation | where it is |
+//! | shared by owners | `Rc` | `Arc` |
 //! | unclaimed grants | lapse | stay |
 //!
 //! # Invariants
@@ -18,7 +19,7 @@
 //!   the `busy` flag of `Local` (whose cells keep it on one thread).
 //!
 //! # Not here
-//! Compare-and-swap on words: a queue needs none; a semaphore will.
+//! The two places a word can have before its list: `front`.
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -26,10 +27,11 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use super::front::{Front, LocalFront, Worded};
 use super::node::Node;
-use super::{Policy, WaitList, lapse};
+use super::{Inner, Policy, WaitList, lapse};
 use crate::context;
-use crate::rt::{self, AtomicUsize, Mutex, Ordering, UnsafeCell};
+use crate::rt::{self, Arc, AtomicUsize, Mutex, Ordering, UnsafeCell, const_fn};
 
 /// Who may share a primitive: the tasks of one thread ([`Local`]) or of many ([`Shared`]).
 ///
@@ -45,6 +47,15 @@ pub trait Mode: sealed::Sealed + Debug + Sized + 'static {
     /// Where an anchored list lives.
     #[doc(hidden)]
     type Place<T>: Deref<Target = T>;
+    /// A list with a word that is used without it while nobody waits.
+    #[doc(hidden)]
+    type Front<P: Worded<Self>>: Front<P, Self>;
+    /// What several owners share: `Rc` or `Arc`.
+    #[doc(hidden)]
+    type Ref<T>: Deref<Target = T> + Clone;
+
+    #[doc(hidden)]
+    fn share<T>(value: T) -> Self::Ref<T>;
 
     /// Puts a new list where it stays at one address for as long as its grants can lapse.
     #[doc(hidden)]
@@ -65,6 +76,11 @@ pub trait Mode: sealed::Sealed + Debug + Sized + 'static {
     /// `node` does not dangle, is alone, and its links are the caller's.
     #[doc(hidden)]
     unsafe fn list_grant(node: NonNull<Node<Self>>, home: &Self::Home) -> bool;
+
+    /// Notes that `node` waits in the list with this `home` from now on, where that may be
+    /// another than it was put in. Only a leaked node's can be.
+    #[doc(hidden)]
+    fn adopt(node: &Node<Self>, home: NonNull<Self::Home>);
 
     /// Takes `node` off the unclaimed grants.
     ///
@@ -93,6 +109,12 @@ impl Mode for Local {
     type Guarded<T> = Bare<T>;
     type Home = lapse::Home;
     type Place<T> = Rc<T>;
+    type Front<P: Worded<Self>> = LocalFront<P>;
+    type Ref<T> = Rc<T>;
+
+    fn share<T>(value: T) -> Rc<T> {
+        Rc::new(value)
+    }
 
     fn anchor<P: Policy<Self>>(policy: P, state: P::State) -> Rc<WaitList<P, Self>> {
         let list = Rc::new(WaitList::new(lapse::Home::of::<P>(), policy, state));
@@ -117,6 +139,11 @@ impl Mode for Local {
     }
 
     #[inline(always)]
+    fn adopt(node: &Node<Self>, home: NonNull<lapse::Home>) {
+        node.set_home(home);
+    }
+
+    #[inline(always)]
     unsafe fn unlist_grant(node: NonNull<Node<Self>>) {
         // SAFETY: the caller's promise is the same.
         unsafe { lapse::unlist(node) }
@@ -128,6 +155,12 @@ impl Mode for Shared {
     type Guarded<T> = Mutex<T>;
     type Home = ();
     type Place<T> = InPlace<T>;
+    type Front<P: Worded<Self>> = InPlace<WaitList<P, Self>>;
+    type Ref<T> = Arc<T>;
+
+    fn share<T>(value: T) -> Arc<T> {
+        Arc::new(value)
+    }
 
     fn anchor<P: Policy<Self>>(policy: P, state: P::State) -> InPlace<WaitList<P, Self>> {
         InPlace(WaitList::new((), policy, state))
@@ -148,15 +181,54 @@ impl Mode for Shared {
         false
     }
 
+    /// Nothing: nobody but a node's owner follows its pointer, and a leaked one has none.
+    #[inline(always)]
+    fn adopt(_: &Node<Self>, _: NonNull<()>) {}
+
     #[inline(always)]
     unsafe fn unlist_grant(_: NonNull<Node<Self>>) {}
 }
 
+impl<P: Policy<Local>> WaitList<P, Local> {
+    const_fn! {
+        /// A list whose grants do not lapse: it may move while nobody waits.
+        pub(crate) fn in_place(policy: P, state: P::State, lines: P::Lines) -> Self {
+            WaitList {
+                home: lapse::Home::of::<P>(),
+                policy,
+                guarded: Bare {
+                    busy: Cell::new(false),
+                    value: UnsafeCell::new(Inner { state, lines }),
+                },
+            }
+        }
+    }
+}
+
+impl<P: Policy<Shared>> WaitList<P, Shared> {
+    const_fn! {
+        /// A list that may move while nobody waits.
+        pub(crate) fn in_place(policy: P, state: P::State, lines: P::Lines) -> Self {
+            WaitList {
+                home: (),
+                policy,
+                guarded: Mutex::new(Inner { state, lines }),
+            }
+        }
+    }
+}
+
 /// One machine word that its mode's sharers read and write.
-pub trait Word {
+pub trait Word: Debug {
     fn new(value: usize) -> Self;
     fn load(&self, order: Ordering) -> usize;
     fn store(&self, value: usize, order: Ordering);
+    /// Replaces `current` by `new`, with `order` if it was there; else what is there.
+    fn replace(&self, current: usize, new: usize, order: Ordering) -> Result<(), usize>;
+    /// Adds, and gives what was there.
+    fn add(&self, value: usize, order: Ordering) -> usize;
+    /// Sets bits, and gives what was there.
+    fn set_bits(&self, bits: usize, order: Ordering) -> usize;
 }
 
 impl Word for Cell<usize> {
@@ -174,6 +246,26 @@ impl Word for Cell<usize> {
     fn store(&self, value: usize, _: Ordering) {
         self.set(value);
     }
+
+    #[inline(always)]
+    fn replace(&self, current: usize, new: usize, _: Ordering) -> Result<(), usize> {
+        let found = self.get();
+        if found != current {
+            return Err(found);
+        }
+        self.set(new);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn add(&self, value: usize, _: Ordering) -> usize {
+        Cell::replace(self, self.get() + value)
+    }
+
+    #[inline(always)]
+    fn set_bits(&self, bits: usize, _: Ordering) -> usize {
+        Cell::replace(self, self.get() | bits)
+    }
 }
 
 impl Word for AtomicUsize {
@@ -190,6 +282,22 @@ impl Word for AtomicUsize {
     #[inline(always)]
     fn store(&self, value: usize, order: Ordering) {
         self.store(value, order);
+    }
+
+    #[inline(always)]
+    fn replace(&self, current: usize, new: usize, order: Ordering) -> Result<(), usize> {
+        self.compare_exchange(current, new, order, Ordering::Relaxed)
+            .map(drop)
+    }
+
+    #[inline(always)]
+    fn add(&self, value: usize, order: Ordering) -> usize {
+        self.fetch_add(value, order)
+    }
+
+    #[inline(always)]
+    fn set_bits(&self, bits: usize, order: Ordering) -> usize {
+        self.fetch_or(bits, order)
     }
 }
 
@@ -258,7 +366,7 @@ impl Drop for Entered<'_> {
 
 /// A list that lives where its primitive lives.
 #[derive(Debug)]
-pub struct InPlace<T>(T);
+pub struct InPlace<T>(pub(crate) T);
 
 impl<T> Deref for InPlace<T> {
     type Target = T;

@@ -16,8 +16,9 @@
 //! ```
 //!
 //! The *line* is the one it was put on, and tells the primitive what a lost grant was. The
-//! *tag* is the granter's word to the waiter (a queue says whether it is an item or the news of
-//! a shutdown; a barrier would give the index). The *task* is noted in `Local` only.
+//! *tag* is the waiter's word to the granter while it waits (how many permits it needs), and the
+//! granter's to the waiter afterwards (a queue says whether it is an item or the news of a
+//! shutdown; a barrier gives the index). The *task* is noted in `Local` only.
 //!
 //! # Invariants
 //! - **Pinned**: while it is Waiting or listed as Granted, a node neither moves nor dies: it
@@ -35,6 +36,7 @@
 //! # Not here
 //! What a grant is worth: that is the primitive's `Policy`.
 
+use std::cell::Cell;
 use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomPinned;
 use std::mem::{self, MaybeUninit};
@@ -46,8 +48,9 @@ use crate::rt::{Ordering, UnsafeCell};
 
 /// A waiter's place in a line, if it has one.
 pub struct Node<M: Mode> {
-    /// The home of the list it may wait in: the list's first field.
-    home: NonNull<M::Home>,
+    /// The home of the list it may wait in: the list's first field. Written by the owner of an
+    /// Idle node, and by [`Mode::adopt`].
+    home: Cell<Option<NonNull<M::Home>>>,
     word: M::Word,
     links: UnsafeCell<MaybeUninit<Links<M>>>,
     _pinned: PhantomPinned,
@@ -95,7 +98,7 @@ const _: () = assert!(
 /// The lines of one list are told apart by two bits.
 pub(super) const LINES_MAX: usize = 1 << (TAG_SHIFT - LINE_SHIFT);
 /// The largest tag.
-const TAG_MAX: u32 = (1 << (TASK_SHIFT - TAG_SHIFT)) - 1;
+pub(crate) const TAG_MAX: u32 = (1 << (TASK_SHIFT - TAG_SHIFT)) - 1;
 
 impl Status {
     pub(super) const IDLE: Status = Status(0);
@@ -107,10 +110,16 @@ impl Status {
     }
 
     #[inline(always)]
-    fn granted(self, tag: u32, listed: bool) -> Status {
+    pub(super) fn with_tag(self, tag: u32) -> Status {
         debug_assert!(tag <= TAG_MAX, "a tag has 28 bits");
-        let keep = self.0 & !(((TAG_MAX as usize) << TAG_SHIFT) | 0b11);
-        Status(keep | (tag as usize) << TAG_SHIFT | if listed { 3 } else { 2 })
+        let keep = self.0 & !((TAG_MAX as usize) << TAG_SHIFT);
+        Status(keep | (tag as usize) << TAG_SHIFT)
+    }
+
+    #[inline(always)]
+    fn granted(self, tag: u32, listed: bool) -> Status {
+        let keep = self.with_tag(tag).0 & !0b11;
+        Status(keep | if listed { 3 } else { 2 })
     }
 
     #[inline(always)]
@@ -129,7 +138,7 @@ impl Status {
         self.0 >> LINE_SHIFT & (LINES_MAX - 1)
     }
 
-    /// What the granter said; meaningful once granted.
+    /// What the waiter said when it was put on the line, or the granter when it let it go.
     #[inline(always)]
     pub(super) fn tag(self) -> u32 {
         (self.0 >> TAG_SHIFT) as u32 & TAG_MAX
@@ -152,9 +161,9 @@ impl<M: Mode> Debug for Node<M> {
 
 impl<M: Mode> Node<M> {
     #[inline(always)]
-    pub(super) fn new(home: NonNull<M::Home>) -> Self {
+    pub(super) fn new(home: Option<NonNull<M::Home>>) -> Self {
         Node {
-            home,
+            home: Cell::new(home),
             word: M::Word::new(Status::IDLE.0),
             links: UnsafeCell::new(MaybeUninit::uninit()),
             _pinned: PhantomPinned,
@@ -162,8 +171,15 @@ impl<M: Mode> Node<M> {
     }
 
     #[inline(always)]
-    pub(super) fn home(&self) -> NonNull<M::Home> {
-        self.home
+    pub(super) fn home(&self) -> Option<NonNull<M::Home>> {
+        self.home.get()
+    }
+
+    /// Says whose list it waits in. To be called by the owner of an Idle node, or as said at
+    /// [`Mode::adopt`].
+    #[inline(always)]
+    pub(super) fn set_home(&self, home: NonNull<M::Home>) {
+        self.home.set(Some(home));
     }
 
     #[inline(always)]
@@ -176,6 +192,12 @@ impl<M: Mode> Node<M> {
     pub(super) fn set_status(&self, status: Status) {
         // Relaxed: only the owner reads an Idle or Waiting status outside the lock.
         self.word.store(status.0, Ordering::Relaxed);
+    }
+
+    /// Notes the line that a Waiting node was moved to, and a new tag; to be called under the lock.
+    pub(super) fn move_to(&self, line: usize, tag: u32) {
+        let task = self.status(Ordering::Relaxed).task();
+        self.set_status(Status::waiting(line, task).with_tag(tag));
     }
 
     /// Writes the links of a node that is alone, and is to be woken by `waker`.

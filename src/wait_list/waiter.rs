@@ -15,6 +15,8 @@
 //! The attempt under the lock is what makes the wait safe: whatever was given away before is
 //! seen, and what is given away later finds the waiter in its line.
 //!
+//! A waiter that is not made for one list is bound to it (`bind`) before it waits.
+//!
 //! A waiter that is dropped in a line leaves it; one that is dropped with a grant it did not
 //! claim hands the grant to [`Policy::left`]. So no primitive has a `Drop` for its futures.
 //!
@@ -24,7 +26,7 @@
 //!   follows its pointer to the list, but `lapse` to an anchored one.
 //!
 //! # Not here
-//! Moving a waiter to another list while it waits, as a Condition does.
+//! Waiting in a line that is not the list's own, as for a Condition: `annex`.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -55,16 +57,39 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
     pub(crate) fn new(list: &'a WaitList<P, M>) -> Self {
         // The pointer is to the whole list, of which the home is the first field.
         Waiter {
-            node: Node::new(NonNull::from(list).cast()),
+            node: Node::new(Some(NonNull::from(list).cast())),
             list: PhantomData,
         }
     }
 
+    /// A waiter that does not wait yet, and must be [bound](Self::bind) before it does.
+    #[inline(always)]
+    pub(crate) fn unbound() -> Self {
+        Waiter {
+            node: Node::new(None),
+            list: PhantomData,
+        }
+    }
+
+    /// Says which list it is to wait in.
+    ///
+    /// # Panics
+    /// If it is not idle.
+    #[inline(always)]
+    pub(crate) fn bind(&self, list: &'a WaitList<P, M>) {
+        assert!(self.is_idle(), "it waits already");
+        self.node.set_home(NonNull::from(list).cast());
+    }
+
     /// The list it may wait in.
+    ///
+    /// # Panics
+    /// If it was not bound to one.
     #[inline(always)]
     pub(crate) fn list(&self) -> &'a WaitList<P, M> {
-        let list = self.node.home().cast::<WaitList<P, M>>();
-        // SAFETY: it came from a `&'a WaitList` in `new` (Borrowed).
+        let home = self.node.home().expect("a waiter is bound before it waits");
+        let list = home.cast::<WaitList<P, M>>();
+        // SAFETY: it came from a `&'a WaitList` in `new` or `bind` (Borrowed).
         unsafe { list.as_ref() }
     }
 
@@ -115,6 +140,18 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
         line: usize,
         attempt: impl FnOnce(&mut P::State, &mut Lines<'_, M>) -> Option<R>,
     ) -> Poll<R> {
+        self.enqueue_tagged(cx, line, 0, attempt)
+    }
+
+    /// The same, with a word to the granter.
+    #[inline]
+    pub(crate) fn enqueue_tagged<R>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        line: usize,
+        tag: u32,
+        attempt: impl FnOnce(&mut P::State, &mut Lines<'_, M>) -> Option<R>,
+    ) -> Poll<R> {
         assert!(self.is_idle(), "it waits already");
         // Foreign code: cloned before the lock is taken and, if unused, dropped after it.
         let mut waker = Some(cx.waker().clone());
@@ -125,7 +162,7 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
             }
             if let Some(waker) = waker.take() {
                 // SAFETY: it is Idle, pinned by `self`, of this list, and `drop` retires it.
-                unsafe { lines.enqueue(line, node, waker) };
+                unsafe { lines.enqueue(line, tag, node, waker) };
             }
             Poll::Pending
         })
@@ -133,7 +170,7 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
 
     /// The node, to be touched through the pointer only.
     #[inline(always)]
-    fn node(&self) -> NonNull<Node<M>> {
+    pub(super) fn node(&self) -> NonNull<Node<M>> {
         NonNull::from(&self.node)
     }
 }
@@ -151,7 +188,7 @@ impl<P: Policy<M>, M: Mode> Drop for Waiter<'_, P, M> {
 
 /// Keeps a waiter's memory from being freed while it is linked: **Pinned** has no other way out
 /// when the list cannot be entered, because the waiter is dropped by an `Ord::cmp` under it.
-struct OutOrAbort<'w, 'a, P: Policy<M>, M: Mode>(&'w Waiter<'a, P, M>);
+pub(super) struct OutOrAbort<'w, 'a, P: Policy<M>, M: Mode>(pub(super) &'w Waiter<'a, P, M>);
 
 impl<P: Policy<M>, M: Mode> Drop for OutOrAbort<'_, '_, P, M> {
     #[inline]
@@ -197,27 +234,40 @@ impl<P: Policy<M>, M: Mode> WaitList<P, M> {
     /// `node` does not dangle, is of this list, and is not Idle.
     #[cold]
     pub(super) unsafe fn retire(&self, node: NonNull<Node<M>>) {
-        let unused = self.settle(|state, lines| {
-            // SAFETY: promised by the caller.
-            let this = unsafe { node.as_ref() };
-            // Relaxed: grants are made under this lock.
-            let status = this.status(Ordering::Relaxed);
-            let mut grant = Some(status.tag());
-            let mut waker = None;
-            match status.phase() {
-                Phase::Waiting => {
-                    grant = None;
-                    // SAFETY: Waiting, of this list.
-                    waker = unsafe { lines.dequeue(node) };
-                }
-                // SAFETY: Listed, and off the table from here on.
-                Phase::Listed => unsafe { M::unlist_grant(node) },
-                Phase::Granted | Phase::Idle => {}
-            }
-            this.set_status(Status::IDLE);
-            self.policy().left(state, status.line(), grant);
-            waker
-        });
+        // SAFETY: the caller's promise is the same.
+        let unused = self.settle(|state, lines| unsafe { self.take_out(node, state, lines) });
         drop(unused);
+    }
+
+    /// The same under the lock: a waker to be dropped after it. Nothing is granted yet.
+    ///
+    /// # Safety
+    /// `node` does not dangle and is of this list; `lines` are this list's.
+    pub(super) unsafe fn take_out(
+        &self,
+        node: NonNull<Node<M>>,
+        state: &mut P::State,
+        lines: &mut Lines<'_, M>,
+    ) -> Option<Waker> {
+        // SAFETY: promised by the caller.
+        let this = unsafe { node.as_ref() };
+        // Relaxed: grants are made under this lock.
+        let status = this.status(Ordering::Relaxed);
+        let mut grant = Some(status.tag());
+        let mut waker = None;
+        match status.phase() {
+            Phase::Idle => return None,
+            Phase::Waiting => {
+                grant = None;
+                // SAFETY: Waiting, of this list.
+                waker = unsafe { lines.dequeue(node) };
+            }
+            // SAFETY: Listed, and off the table from here on.
+            Phase::Listed => unsafe { M::unlist_grant(node) },
+            Phase::Granted => {}
+        }
+        this.set_status(Status::IDLE);
+        self.policy().left(state, status.line(), grant);
+        waker
     }
 }
