@@ -25,7 +25,7 @@
 //! }
 //! ```
 //!
-//! It takes lifetimes and type parameters, with one bound each, and a `where` clause of
+//! It takes lifetimes and type parameters, with one bound each (or `?Sized`), and a `where` clause of
 //! `Type: Bound` items (write `T: A, T: B` for two bounds). Fields may have doc comments, a
 //! visibility and `#[pin]`; the struct any attributes. `project` is private to the module.
 //!
@@ -49,7 +49,7 @@ macro_rules! pinned {
         $vis:vis struct $name:ident
         $(<
             $($lifetime:lifetime),* $(,)?
-            $($param:ident $(: $bound:path)?),* $(,)?
+            $($param:ident $(: $(?$relaxed:ident)? $($bound:path)?)?),* $(,)?
         >)?
         $(where $($subject:ty : $clause:path),+ $(,)?)?
         { $($fields:tt)+ }
@@ -57,7 +57,7 @@ macro_rules! pinned {
         $crate::pin::pinned! {
             @field
             [$(#[$attribute])* $vis struct $name]
-            [$($($lifetime,)* $($param $(: $bound)?,)*)?]
+            [$($($lifetime,)* $($param $(: $(?$relaxed)? $($bound)?)?,)*)?]
             [$($($lifetime,)* $($param,)*)?]
             [$($($subject: $clause,)+)?]
             declared [] pinned [] plain []

@@ -14,8 +14,24 @@
 
 use crate::primitives::{self, Shared as M};
 
-pub use crate::primitives::{GetError, PutError, ShutDown, Statistics, TooManyDone};
+pub use crate::primitives::{GetError, OverRelease, PutError, ShutDown, Statistics, TooManyDone};
 
+/// At most so many permits. See [`primitives::BoundedSemaphore`].
+pub type BoundedSemaphore = primitives::BoundedSemaphore<M>;
+/// Waiting for a change under a lock. See [`primitives::Condition`].
+pub type Condition = primitives::Condition<M>;
+/// A value that one task at a time can reach. See [`primitives::Lock`].
+pub type Lock<T> = primitives::Lock<T, M>;
+/// The right to a value alone. See [`primitives::LockGuard`].
+pub type LockGuard<'a, T> = primitives::LockGuard<'a, T, M>;
+/// A value that many can read, or one can change. See [`primitives::RwLock`].
+pub type RwLock<T> = primitives::RwLock<T, M>;
+/// The right to read a value. See [`primitives::ReadGuard`].
+pub type ReadGuard<'a, T> = primitives::ReadGuard<'a, T, M>;
+/// At most so many at a time. See [`primitives::Semaphore`].
+pub type Semaphore = primitives::Semaphore<M>;
+/// A permit of a semaphore. See [`primitives::Permit`].
+pub type Permit<'a> = primitives::Permit<'a, M>;
 /// A queue: first in, first out. See [`primitives::Queue`].
 pub type Queue<T> = primitives::Queue<T, primitives::Fifo, M>;
 /// A stack: last in, first out. See [`primitives::Queue`].

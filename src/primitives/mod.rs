@@ -14,13 +14,30 @@
 //! Waiting: `wait_list`, which knows nothing of what is waited for.
 
 mod blocking;
+mod condition;
+mod lock;
+mod permits;
 mod queue;
+mod rw_lock;
+mod semaphore;
+#[allow(
+    unsafe_code,
+    reason = "the cells of guarded values; nothing else here has any"
+)]
+mod value;
 
 pub use crate::wait_list::{Local, Mode, Shared};
+pub use condition::{Condition, Wait, WaitFor};
+pub use lock::{Acquire, Lock};
 pub use queue::{
     ByPriority, Fifo, Get, GetError, Heap, Item, Items, Join, Lifo, Next, Order, Put, PutError,
     Queue, Reserve, ShutDown, Slot, Store, Take, TooManyDone,
 };
+pub use rw_lock::{Read, RwLock, Write};
+#[cfg(not(all(test, petla_loom)))]
+pub use semaphore::OwnedPermit;
+pub use semaphore::{AcquirePermit, BoundedSemaphore, OverRelease, Permit, Semaphore};
+pub use value::{LockGuard, ReadGuard};
 
 /// How much a primitive is used, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]

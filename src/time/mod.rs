@@ -17,6 +17,7 @@
 //! # Not here
 //! The queue of timers (`timer_queue`), the wait itself (`kernel`).
 
+mod condition;
 mod interval;
 mod sleep;
 mod timeout;

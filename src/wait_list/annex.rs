@@ -31,7 +31,8 @@
 use std::cell::Cell;
 use std::fmt::{self, Debug, Formatter};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::ptr::NonNull;
+use std::task::{Context, Poll, Waker, ready};
 
 use super::WaitList;
 use super::front::{Front, Worded};
@@ -49,6 +50,8 @@ const TO: usize = 0;
 /// A line whose nodes wait under the lock of the list that uses it.
 pub(crate) struct Annex<M: Mode> {
     user: M::Word,
+    /// How many are in it; written under the user's lock.
+    len: M::Word,
     line: UnsafeCell<Line<M>>,
 }
 
@@ -65,7 +68,8 @@ macro_rules! new {
             const_fn! {
                 /// An annex that no list uses.
                 pub(crate) fn new() -> Self {
-                    Annex { user: $word(0), line: UnsafeCell::new(Line::new()) }
+                    let line = UnsafeCell::new(Line::new());
+                    Annex { user: $word(0), len: $word(0), line }
                 }
             }
         }
@@ -75,69 +79,92 @@ new!(super::Local, Cell::new);
 new!(Shared, crate::rt::AtomicUsize::new);
 
 impl<M: Mode> Annex<M> {
-    /// Whether nobody is in it, for one who knows that nobody enters at the moment.
+    /// How many are in it. It is exact for one who holds the lock of which those who enter give
+    /// up the guard.
     #[inline(always)]
-    pub(crate) fn is_empty(&self) -> bool {
-        // Relaxed: the caller holds the lock of which those who enter give up the guard.
-        self.user.load(Ordering::Relaxed) == 0
-    }
-
-    /// How many are in it; 0 if it is another list that uses it.
-    pub(crate) fn count(&self, lines: &mut Lines<'_, M>) -> usize {
-        self.with(lines, |_, line| line.count()).unwrap_or(0)
-    }
-
-    /// Whether it is used with another list than this.
-    pub(crate) fn is_in_use_elsewhere(&self, lines: &Lines<'_, M>) -> bool {
-        let user = self.user.load(Ordering::Relaxed);
-        user != 0 && user != address(lines)
+    pub(crate) fn len(&self) -> usize {
+        // Relaxed: that lock orders it, if anything does.
+        self.len.load(Ordering::Relaxed)
     }
 
     /// Moves the first `n` to the end of the list's own first line, with their tags.
-    pub(crate) fn move_first(&self, lines: &mut Lines<'_, M>, n: usize) {
-        self.with(lines, |lines, line| {
-            for _ in 0..n {
-                let Some(node) = line.first() else { break };
-                // SAFETY: it is the first of this line.
-                unsafe { line.remove(node) };
-                // SAFETY: it is Waiting, was just taken out, and the list's lock is held (Lent).
-                unsafe { lines.admit(TO, node) };
-            }
-        });
+    ///
+    /// # Errors
+    /// [`InUse`]: it is another list that uses it.
+    pub(crate) fn move_first(&self, lines: &mut Lines<'_, M>, n: usize) -> Result<(), InUse> {
+        for _ in 0..n.min(self.len()) {
+            let first = self.with(lines, |line| line.first())?;
+            let Some(node) = first else { break };
+            // SAFETY: it is the first of the annex.
+            unsafe { self.remove(lines, node) }?;
+            // SAFETY: it is Waiting, was just taken out, and the list's lock is held (Lent).
+            unsafe { lines.admit(TO, node) };
+        }
+        Ok(())
     }
 
-    /// Shows the line, if it is the list of these `lines` that uses it. If it is empty
-    /// afterwards, it is free for another.
-    fn with<'a, R>(
-        &self,
-        lines: &mut Lines<'a, M>,
-        f: impl FnOnce(&mut Lines<'a, M>, &mut Line<M>) -> R,
-    ) -> Option<R> {
-        // Acquire: the last user emptied the line before.
-        if self.user.load(Ordering::Acquire) != address(lines) {
-            return None;
+    /// Takes a node out. An annex that is empty then is free for another list.
+    ///
+    /// # Safety
+    /// `node` is in this annex.
+    unsafe fn remove(&self, lines: &mut Lines<'_, M>, node: NonNull<Node<M>>) -> Result<(), InUse> {
+        let len = self.with(lines, |line| {
+            // SAFETY: promised by the caller.
+            unsafe { line.remove(node) };
+            self.len() - 1
+        })?;
+        self.len.store(len, Ordering::Relaxed);
+        if len == 0 {
+            // Release: what was done to the line happens before its next user.
+            self.user.store(0, Ordering::Release);
         }
-        Some(self.line.with_mut(|line| {
+        Ok(())
+    }
+
+    /// Shows the line, if it is the list of these `lines` that uses it.
+    fn with<R>(
+        &self,
+        lines: &mut Lines<'_, M>,
+        f: impl FnOnce(&mut Line<M>) -> R,
+    ) -> Result<R, InUse> {
+        // Relaxed: who uses it now said so under the lock that is held.
+        if self.user.load(Ordering::Relaxed) != address(lines) {
+            return Err(InUse);
+        }
+        Ok(self.line.with_mut(|line| {
             // SAFETY: the lock of the user is held (Lent), and no reference leaves this.
-            let line = unsafe { &mut *line };
-            let result = f(lines, line);
-            if line.first().is_none() {
-                // Release: what was done to the line happens before its next user.
-                self.user.store(0, Ordering::Release);
-            }
-            result
+            f(unsafe { &mut *line })
         }))
     }
 
     /// Makes the list of these `lines` the user, if there is none or it is that already.
     fn lend(&self, lines: &Lines<'_, M>) -> Result<(), InUse> {
         let address = address(lines);
-        // Acquire: the last user emptied the line before. With AcqRel nothing more is needed of
-        // the store: the line is touched under the list's lock, which is held.
+        // Acquire: the last user emptied the line before.
         match self.user.replace(0, address, Ordering::Acquire) {
             Err(user) if user != address => Err(InUse),
             _ => Ok(()),
         }
+    }
+
+    /// Puts a node in, behind the others.
+    ///
+    /// # Safety
+    /// `node` is Idle and pinned, belongs to the list of these `lines`, and its owner will take
+    /// it out.
+    unsafe fn enqueue(
+        &self,
+        lines: &mut Lines<'_, M>,
+        node: NonNull<Node<M>>,
+        tag: u32,
+        waker: Waker,
+    ) -> Result<(), InUse> {
+        self.lend(lines)?;
+        self.with(lines, |line| {
+            // SAFETY: promised by the caller.
+            unsafe { line.enqueue(ANNEX, tag, node, waker) };
+            self.len.store(self.len() + 1, Ordering::Relaxed);
+        })
     }
 }
 
@@ -167,18 +194,18 @@ enum Stage {
 /// A waiter in an annex, and then in the list's own line.
 ///
 /// It comes and goes by the front, as others may use the word while nobody is in line.
-pub(crate) struct Guest<'a, P: Worded<M>, M: Mode> {
+pub(crate) struct Guest<'a, 'c, P: Worded<M>, M: Mode> {
     waiter: Waiter<'a, P, M>,
     front: &'a M::Front<P>,
-    annex: &'a Annex<M>,
+    annex: &'c Annex<M>,
     stage: Cell<Stage>,
 }
 
 // SAFETY: as for the waiter. The stage is changed by its owner only.
-unsafe impl<P: Worded<Shared>> Sync for Guest<'_, P, Shared> where WaitList<P, Shared>: Sync {}
+unsafe impl<P: Worded<Shared>> Sync for Guest<'_, '_, P, Shared> where WaitList<P, Shared>: Sync {}
 
-impl<'a, P: Worded<M>, M: Mode> Guest<'a, P, M> {
-    pub(crate) fn new(front: &'a M::Front<P>, annex: &'a Annex<M>) -> Self {
+impl<'a, 'c, P: Worded<M>, M: Mode> Guest<'a, 'c, P, M> {
+    pub(crate) fn new(front: &'a M::Front<P>, annex: &'c Annex<M>) -> Self {
         Guest {
             waiter: Waiter::unbound(),
             front,
@@ -199,23 +226,17 @@ impl<'a, P: Worded<M>, M: Mode> Guest<'a, P, M> {
     /// [`InUse`]: somebody is in the annex who came by another list. Nothing happened then.
     pub(crate) fn enter(
         self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        waker: Waker,
         tag: u32,
         release: impl FnOnce(&P),
     ) -> Result<(), InUse> {
         assert!(!self.is_in(), "it entered already");
         let list = self.front.enter();
         self.waiter.bind(list);
-        let waker = cx.waker().clone();
         let node = self.waiter.node();
         let entered = list.settle(|_, lines| {
-            self.annex.lend(lines)?;
-            self.annex.line.with_mut(|line| {
-                // SAFETY: the user is this list, whose lock is held (Lent).
-                let line = unsafe { &mut *line };
-                // SAFETY: it is Idle, pinned by `self`, of this list, and `drop` takes it out.
-                unsafe { line.enqueue(ANNEX, tag, node, waker) };
-            });
+            // SAFETY: it is Idle, pinned by `self`, of this list, and `drop` takes it out.
+            unsafe { self.annex.enqueue(lines, node, tag, waker) }?;
             self.stage.set(Stage::In);
             release(list.policy());
             Ok(())
@@ -251,12 +272,15 @@ impl<'a, P: Worded<M>, M: Mode> Guest<'a, P, M> {
         self.front.settle(|_, lines| {
             // SAFETY: its waiter is alive: this is it.
             if is_in_annex(unsafe { node.as_ref() }) {
-                self.annex.with(lines, |lines, line| {
-                    // SAFETY: it is in this line.
-                    unsafe { line.remove(node) };
-                    // SAFETY: it is Waiting, was just taken out, and the lock is held.
-                    unsafe { lines.admit(TO, node) };
-                });
+                // SAFETY: it is in this annex.
+                let removed = unsafe { self.annex.remove(lines, node) };
+                debug_assert_eq!(
+                    removed,
+                    Ok(()),
+                    "an annex keeps its user while it is in use"
+                );
+                // SAFETY: it is Waiting, was just taken out, and the lock is held.
+                unsafe { lines.admit(TO, node) };
                 self.stage.set(Stage::Withdrawn);
             }
         });
@@ -277,20 +301,23 @@ impl<'a, P: Worded<M>, M: Mode> Guest<'a, P, M> {
             // SAFETY: its waiter is alive: this is it.
             let this = unsafe { node.as_ref() };
             if is_in_annex(this) {
-                let unlinked = self.annex.with(lines, |_, line| {
-                    // SAFETY: it is in this line.
-                    unsafe { line.remove(node) };
-                    // SAFETY: it was in a line, so it has links, which are ours.
-                    unsafe { Node::take_waker(node) }
-                });
+                // SAFETY: it is in this annex.
+                let removed = unsafe { self.annex.remove(lines, node) };
+                debug_assert_eq!(
+                    removed,
+                    Ok(()),
+                    "an annex keeps its user while it is in use"
+                );
                 this.set_status(Status::IDLE);
-                return unlinked.flatten();
+                // SAFETY: it was in a line, so it has links, which are ours.
+                return unsafe { Node::take_waker(node) };
             }
             let list = self.waiter.list();
             // SAFETY: it is of this list, whose lock is held.
             let waker = unsafe { list.take_out(node, state, lines) };
             if self.stage.get() == Stage::In {
-                self.annex.move_first(lines, 1);
+                // Somebody of another list is in it: then nobody waits for this notification.
+                let _ = self.annex.move_first(lines, 1);
             }
             waker
         });
@@ -305,7 +332,7 @@ fn is_in_annex<M: Mode>(node: &Node<M>) -> bool {
     status.phase() == Phase::Waiting && status.line() == ANNEX
 }
 
-impl<P: Worded<M>, M: Mode> Drop for Guest<'_, P, M> {
+impl<P: Worded<M>, M: Mode> Drop for Guest<'_, '_, P, M> {
     fn drop(&mut self) {
         if self.is_in() {
             let _out = OutOrAbort(&self.waiter);
@@ -314,7 +341,7 @@ impl<P: Worded<M>, M: Mode> Drop for Guest<'_, P, M> {
     }
 }
 
-impl<P: Worded<M>, M: Mode> Debug for Guest<'_, P, M> {
+impl<P: Worded<M>, M: Mode> Debug for Guest<'_, '_, P, M> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Guest").field(&self.stage.get()).finish()
     }

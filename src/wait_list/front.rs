@@ -28,7 +28,7 @@ use std::cell::{Cell, OnceCell};
 use std::fmt::{self, Debug, Formatter};
 use std::rc::Rc;
 
-use super::mode::{InPlace, Local, Mode, Shared, Word};
+use super::mode::{InPlace, Local, Mode, Shared};
 use super::{Lines, Policy, WaitList};
 use crate::rt::Ordering;
 

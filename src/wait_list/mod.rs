@@ -55,9 +55,9 @@ mod waiter;
 use std::fmt::{self, Debug, Formatter};
 use std::ops::Deref;
 
-pub(crate) use annex::{Annex, Guest};
+pub(crate) use annex::{Annex, Guest, InUse};
 pub(crate) use batch::Batch;
-pub(crate) use front::{Front, LocalFront, Worded};
+pub(crate) use front::{Front, LocalFront, WAITERS, Worded};
 pub(crate) use lapse::{after_poll, has_unclaimed};
 pub(crate) use lines::{Line, Lines};
 pub(crate) use mode::{Guarded, InPlace, Word};

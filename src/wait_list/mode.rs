@@ -225,7 +225,7 @@ pub trait Word: Debug {
     fn store(&self, value: usize, order: Ordering);
     /// Replaces `current` by `new`, with `order` if it was there; else what is there.
     fn replace(&self, current: usize, new: usize, order: Ordering) -> Result<(), usize>;
-    /// Adds, and gives what was there.
+    /// Adds, wrapping around, and gives what was there.
     fn add(&self, value: usize, order: Ordering) -> usize;
     /// Sets bits, and gives what was there.
     fn set_bits(&self, bits: usize, order: Ordering) -> usize;
@@ -259,7 +259,7 @@ impl Word for Cell<usize> {
 
     #[inline(always)]
     fn add(&self, value: usize, _: Ordering) -> usize {
-        Cell::replace(self, self.get() + value)
+        Cell::replace(self, self.get().wrapping_add(value))
     }
 
     #[inline(always)]

@@ -73,14 +73,21 @@ impl Floors {
         floors
     }
 
+    /// Whether this module, or one that it is in, may hold `unsafe`.
+    fn allow_unsafe(&self, module: &[&str]) -> bool {
+        (1..=module.len()).any(|depth| self.unsafe_allowed.contains(&module[..depth].join("::")))
+    }
+
     /// **Complete**, as far as the table goes.
     pub(crate) fn compare(&self, files: &[Source]) -> Problems {
         let present: HashSet<&str> = files.iter().filter_map(Source::top_module).collect();
         let known: HashSet<&str> = self.floor_of.keys().map(String::as_str).collect();
-        let unknown = self
-            .unsafe_allowed
-            .iter()
-            .filter(|name| !known.contains(name.as_str()));
+        let unknown = self.unsafe_allowed.iter().filter(|name| {
+            !name
+                .split("::")
+                .next()
+                .is_some_and(|top| known.contains(top))
+        });
         let missing = present
             .difference(&known)
             .map(|name| format!("{name} has no floor"));
@@ -153,8 +160,8 @@ pub(crate) fn size(file: &Source) -> Problems {
 
 /// `unsafe` in the modules that the table names, and in tests, models and benchmarks.
 pub(crate) fn unsafe_code(file: &Source, floors: &Floors) -> Problems {
-    let allowed = match file.top_module() {
-        Some(module) => floors.unsafe_allowed.contains(module) || is_model(file),
+    let allowed = match file.module() {
+        Some(path) => floors.allow_unsafe(&path) || is_model(file),
         None => !file.path.starts_with("examples/"),
     };
     let uses = file
