@@ -30,7 +30,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new() -> Self {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
         Batch {
             wakers: [const { MaybeUninit::uninit() }; WAKERS_MAX],
             len: 0,
@@ -67,7 +68,7 @@ impl Batch {
     }
 
     /// Goes on with the first panic of a waker.
-    pub(super) fn finish(mut self) {
+    pub(super) fn finish(&mut self) {
         debug_assert_eq!(self.len, 0, "a batch is woken before it ends");
         if let Some(panic) = self.panic.take() {
             resume_unwind(panic);

@@ -143,16 +143,26 @@ impl<P: Policy<M>, M: Mode> WaitList<P, M> {
             self.policy.pump(state, lines, &mut batch);
             result
         });
+        self.wake(&mut batch);
+        result
+    }
+
+    /// Grants and wakes whatever is possible, those in the batch first.
+    pub(crate) fn pump(&self, mut batch: Batch) {
+        self.with(|state, lines| self.policy.pump(state, lines, &mut batch));
+        self.wake(&mut batch);
+    }
+
+    /// Wakes the batch, and as long as it was full grants and wakes more.
+    fn wake(&self, batch: &mut Batch) {
         loop {
             let more = batch.is_full();
             batch.wake();
             if !more {
-                break;
+                return batch.finish();
             }
-            self.with(|state, lines| self.policy.pump(state, lines, &mut batch));
+            self.with(|state, lines| self.policy.pump(state, lines, batch));
         }
-        batch.finish();
-        result
     }
 }
 

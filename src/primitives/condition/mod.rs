@@ -13,6 +13,8 @@
 //! Giving the lock up and getting it back: `value::absence`. The line: `wait_list::annex`. A
 //! limit of time: `time::condition`, as it needs a loop.
 
+#[cfg(all(test, petla_loom))]
+mod models;
 mod wait;
 
 use std::fmt::{self, Debug, Formatter};

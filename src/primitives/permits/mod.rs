@@ -24,7 +24,7 @@ mod models;
 mod tests;
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::Statistics;
 use crate::rt::{AtomicUsize, Ordering, const_fn};
@@ -171,10 +171,32 @@ impl<M: Mode> Permits<M> {
         }
     }
 
+    /// Gives permits back under the lock. Mostly they meet the need of one waiter, which is
+    /// woken without a batch.
     #[inline(never)]
     fn give_slow(&self, permits: usize) {
-        let ledger = self.front.enter().policy();
-        self.front.settle(|(), _| ledger.give(permits));
+        let list = self.front.enter();
+        let ledger = list.policy();
+        let mut more = false;
+        let waker = list.with(|(), lines| {
+            ledger.give(permits);
+            let mut free = ledger.close(lines)?;
+            let waker = grant_first(lines, &mut free);
+            more = waker.is_some() && first_fits(lines, free);
+            ledger.open(lines, free);
+            waker
+        });
+        if more {
+            let mut batch = Batch::new();
+            batch.push(waker);
+            list.pump(batch);
+            self.front.leave();
+        } else {
+            self.front.leave();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
     }
 
     /// How many permits are free.
@@ -228,7 +250,33 @@ impl<M: Mode> Ledger<M> {
         None
     }
 
+    /// Under the lock: makes the word ours and gives the free permits, if somebody is in line;
+    /// else makes it everybody's.
+    #[inline(always)]
+    fn close(&self, lines: &Lines<'_, M>) -> Option<usize> {
+        let mut word = self.word.load(Ordering::Relaxed);
+        if lines.is_empty(WAIT) {
+            if word & WAITERS != 0 {
+                self.word.store(word & !WAITERS, Ordering::Release);
+            }
+            return None;
+        }
+        if word & WAITERS == 0 {
+            // Acquire: what is free was given without the lock.
+            word = self.word.set_bits(WAITERS, Ordering::Acquire);
+        }
+        Some(word >> SHIFT)
+    }
+
+    /// Under the lock: stores what is still free, and gives the word back if nobody is in line.
+    #[inline(always)]
+    fn open(&self, lines: &Lines<'_, M>, free: usize) {
+        let waiters = if lines.is_empty(WAIT) { 0 } else { WAITERS };
+        self.word.store(free << SHIFT | waiters, Ordering::Release);
+    }
+
     /// Under the lock: puts permits back, for the pump to grant.
+    #[inline(always)]
     pub(super) fn give(&self, permits: usize) {
         self.word.add(permits << SHIFT, Ordering::Release);
     }
@@ -245,29 +293,29 @@ impl<M: Mode> Policy<M> for Ledger<M> {
     }
 
     fn pump(&self, (): &mut (), lines: &mut Lines<'_, M>, batch: &mut Batch) {
-        let mut word = self.word.load(Ordering::Relaxed);
-        if lines.is_empty(WAIT) {
-            if word & WAITERS != 0 {
-                self.word.store(word & !WAITERS, Ordering::Release);
+        if let Some(mut free) = self.close(lines) {
+            while !batch.is_full() && first_fits(lines, free) {
+                batch.push(grant_first(lines, &mut free));
             }
-            return;
+            self.open(lines, free);
         }
-        if word & WAITERS == 0 {
-            // Acquire: what is free was given without the lock.
-            word = self.word.set_bits(WAITERS, Ordering::Acquire);
-        }
-        // From here on the word is ours.
-        let mut free = word >> SHIFT;
-        while !batch.is_full()
-            && let Some(need) = lines.first_tag(WAIT)
-            && need as usize <= free
-        {
-            free -= need as usize;
-            batch.push(lines.grant(WAIT, need));
-        }
-        let waiters = if lines.is_empty(WAIT) { 0 } else { WAITERS };
-        self.word.store(free << SHIFT | waiters, Ordering::Release);
     }
+}
+
+/// Whether somebody is in line, and so many permits are enough for the first.
+#[inline(always)]
+fn first_fits<M: Mode>(lines: &Lines<'_, M>, free: usize) -> bool {
+    lines
+        .first_tag(WAIT)
+        .is_some_and(|need| need as usize <= free)
+}
+
+/// Grants what the first in line needs, if it is there.
+#[inline(always)]
+fn grant_first<M: Mode>(lines: &mut Lines<'_, M>, free: &mut usize) -> Option<Waker> {
+    let need = lines.first_tag(WAIT)?;
+    *free = free.checked_sub(need as usize)?;
+    lines.grant(WAIT, need)
 }
 
 impl<M: Mode> Default for Ledger<M> {

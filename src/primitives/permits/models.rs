@@ -1,1 +1,242 @@
+//! Loom models of `sync::Lock`, `sync::RwLock` and `sync::Semaphore`: two or three threads, with
+//! waiters that are cancelled at each point.
+//!
+//! What a lock guards lies in loom's own cells, so that loom sees who may touch it when. A lost
+//! wake-up shows as a deadlock, a lost or doubled permit as a wrong count at the end.
+//!
+//! # Bounds
+//! BOUNDS
+//!
+//! # What the models catch
+//! `.ci/mutations/permits.txt` lists the mutations that they must catch, and `.ci/mutate` tries
+//! them, with two pre-emptions.
+//!
+//! # Not here
+//! Conditions: their own models. `local`, more than three waiters: unit and property tests.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use loom::cell::Cell;
+use loom::future::block_on;
+use loom::thread;
+
+use crate::rt::Arc;
+use crate::sync::{BoundedSemaphore, Lock, OverRelease, RwLock, Semaphore};
+
+fn spawn<S: 'static, R: 'static>(
+    shared: &Arc<S>,
+    f: impl FnOnce(&S) -> R + 'static,
+) -> thread::JoinHandle<R> {
+    let shared = shared.clone();
+    thread::spawn(move || f(&shared))
+}
+
+/// The result of one poll; the future is dropped at once, wherever it stands.
+fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    block_on(async {
+        let mut future = pin!(future);
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    })
+}
+
+fn increment(lock: &Lock<Cell<usize>>) {
+    let value = block_on(lock.lock());
+    value.set(value.get() + 1);
+}
+
+#[test]
+fn a_lock_lets_one_thread_in_at_a_time() {
+    loom::model(|| {
+        let lock = Arc::new(Lock::new(Cell::new(0)));
+        let threads = [spawn(&lock, increment), spawn(&lock, increment)];
+        increment(&lock);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(lock.try_lock().expect("all are done").get(), 3);
+    });
+}
+
+#[test]
+fn a_lock_is_taken_again_and_again() {
+    loom::model(|| {
+        let lock = Arc::new(Lock::new(Cell::new(0)));
+        let twice = |lock: &Lock<Cell<usize>>| {
+            increment(lock);
+            increment(lock);
+        };
+        let other = spawn(&lock, twice);
+        twice(&lock);
+        other.join().unwrap();
+        assert_eq!(lock.try_lock().expect("all are done").get(), 4);
+    });
+}
+
+#[test]
+fn a_cancelled_lock_is_free_for_the_next() {
+    loom::model(|| {
+        let lock = Arc::new(Lock::new(Cell::new(0)));
+        let guard = lock.try_lock().unwrap();
+        let cancelled = spawn(&lock, |lock| drop(poll_once(lock.lock())));
+        let stays = spawn(&lock, increment);
+        guard.set(1);
+        drop(guard);
+        cancelled.join().unwrap();
+        stays.join().unwrap();
+        assert_eq!(lock.try_lock().expect("all are done").get(), 2);
+    });
+}
+
+#[test]
+fn a_lock_that_is_handed_over_is_not_free() {
+    loom::model(|| {
+        let lock = Arc::new(Lock::new(Cell::new(0)));
+        let guard = lock.try_lock().unwrap();
+        let mut waits = Box::pin(lock.lock());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(waits.as_mut().poll(&mut cx).is_pending());
+        let thief = spawn(&lock, |lock| lock.try_lock().is_some());
+        drop(guard);
+        assert!(!thief.join().unwrap(), "it was promised");
+        assert!(waits.as_mut().poll(&mut cx).is_ready());
+    });
+}
+
+#[test]
+fn readers_share_and_a_writer_is_alone() {
+    loom::model(|| {
+        let lock = Arc::new(RwLock::new(Cell::new(0)));
+        let read = |lock: &RwLock<Cell<usize>>| block_on(lock.read()).get();
+        let readers = [spawn(&lock, read), spawn(&lock, read)];
+        {
+            let value = block_on(lock.write());
+            value.set(1);
+            value.set(2);
+        }
+        for reader in readers {
+            assert_ne!(reader.join().unwrap(), 1);
+        }
+        assert!(lock.try_write().is_some());
+    });
+}
+
+#[test]
+fn a_cancelled_writer_lets_the_readers_behind_it_in() {
+    loom::model(|| {
+        let lock = Arc::new(RwLock::new(Cell::new(0)));
+        let first = lock.try_read().unwrap();
+        let writer = spawn(&lock, |lock| drop(poll_once(lock.write())));
+        let reader = spawn(&lock, |lock| block_on(lock.read()).get());
+        reader.join().unwrap();
+        drop(first);
+        writer.join().unwrap();
+        assert!(lock.try_write().is_some());
+    });
+}
+
+/// A semaphore, and what is written before permits are given.
+struct Signal {
+    semaphore: Semaphore,
+    written: Cell<usize>,
+}
+
+fn signal(permits: usize) -> Arc<Signal> {
+    Arc::new(Signal {
+        semaphore: Semaphore::new(permits),
+        written: Cell::new(0),
+    })
+}
+
+#[test]
+fn what_was_done_before_a_permit_came_is_seen_by_all_who_get_one() {
+    loom::model(|| {
+        let shared = signal(0);
+        let waits = spawn(&shared, |shared| {
+            block_on(shared.semaphore.acquire()).forget();
+            assert_eq!(shared.written.get(), 1);
+        });
+        let tries = spawn(&shared, |shared| {
+            if let Some(permit) = shared.semaphore.try_acquire() {
+                permit.forget();
+                assert_eq!(shared.written.get(), 1);
+            }
+        });
+        shared.written.set(1);
+        shared.semaphore.add_permits(2);
+        waits.join().unwrap();
+        tries.join().unwrap();
+    });
+}
+
+#[test]
+fn permits_that_come_one_by_one_add_up() {
+    loom::model(|| {
+        let shared = Arc::new(Semaphore::new(0));
+        let giver = spawn(&shared, |semaphore| semaphore.add_permits(1));
+        let other = spawn(&shared, |semaphore| semaphore.add_permits(1));
+        block_on(shared.acquire_many(2)).forget();
+        giver.join().unwrap();
+        other.join().unwrap();
+        assert_eq!(shared.available(), 0);
+        assert_eq!(shared.statistics().holders, 0);
+    });
+}
+
+#[test]
+fn a_cancelled_acquire_races_with_those_who_need_no_line() {
+    loom::model(|| {
+        let shared = Arc::new(Semaphore::new(0));
+        let cancelled = spawn(&shared, |semaphore| drop(poll_once(semaphore.acquire())));
+        let giver = spawn(&shared, |semaphore| semaphore.add_permits(1));
+        shared.add_permits(1);
+        cancelled.join().unwrap();
+        giver.join().unwrap();
+        assert_eq!(shared.available(), 2);
+    });
+}
+
+#[test]
+fn a_cancelled_acquire_of_many_lets_the_small_one_behind_it_go() {
+    loom::model(|| {
+        let shared = Arc::new(Semaphore::new(1));
+        let many = spawn(&shared, |semaphore| {
+            drop(poll_once(semaphore.acquire_many(2)));
+        });
+        let one = spawn(&shared, |semaphore| drop(block_on(semaphore.acquire())));
+        many.join().unwrap();
+        one.join().unwrap();
+        assert_eq!(shared.available(), 1);
+    });
+}
+
+#[test]
+fn a_bounded_semaphore_takes_each_lost_permit_back_once() {
+    loom::model(|| {
+        let shared = Arc::new(BoundedSemaphore::new(2));
+        shared.try_acquire().unwrap().forget();
+        let give = |semaphore: &BoundedSemaphore| semaphore.add_permits(1);
+        let other = spawn(&shared, give);
+        let mut given = [give(&shared), other.join().unwrap()];
+        given.sort_by_key(Result::is_err);
+        assert_eq!(given, [Ok(()), Err(OverRelease)]);
+        assert_eq!(shared.available(), 2);
+    });
+}
+
+#[test]
+fn a_thread_sleeps_until_the_lock_is_free() {
+    loom::model(|| {
+        let lock = Arc::new(Lock::new(Cell::new(0)));
+        let guard = lock.try_lock().unwrap();
+        let other = spawn(&lock, |lock| lock.blocking_lock().get());
+        guard.set(1);
+        drop(guard);
+        assert_eq!(other.join().unwrap(), 1);
+    });
+}

@@ -1,0 +1,223 @@
+//! Loom models of `sync::Condition`: waits, notifications and cancellations of two or three
+//! threads.
+//!
+//! The value is in loom's own cell. A lost notification shows as a deadlock.
+//!
+//! # Bounds
+//! BOUNDS
+//!
+//! # What the models catch
+//! `.ci/mutations/condition.txt` lists the mutations that they must catch, and `.ci/mutate` tries
+//! them, with two pre-emptions.
+//!
+//! # Not here
+//! Lapses, which `sync` has not, and long lines: unit and property tests.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use loom::cell::Cell;
+use loom::future::block_on;
+use loom::thread;
+
+use crate::primitives::value::Absence;
+use crate::rt::Arc;
+use crate::sync::{Condition, Lock};
+
+struct Shared {
+    lock: Lock<Cell<usize>>,
+    one: Condition,
+    two: Condition,
+}
+
+fn shared() -> Arc<Shared> {
+    Arc::new(Shared {
+        lock: Lock::new(Cell::new(0)),
+        one: Condition::new(),
+        two: Condition::new(),
+    })
+}
+
+fn spawn<S: 'static>(shared: &Arc<S>, f: impl FnOnce(&S) + 'static) -> thread::JoinHandle<()> {
+    let shared = shared.clone();
+    thread::spawn(move || f(&shared))
+}
+
+fn wait_until(shared: &Shared, condition: &Condition, value: usize) {
+    block_on(async {
+        let guard = shared.lock.lock().await;
+        let guard = condition.wait_for(guard, |v| v.get() >= value).await;
+        assert!(guard.get() >= value);
+    });
+}
+
+fn set_and_notify(shared: &Shared, value: usize, n: usize) {
+    let guard = block_on(shared.lock.lock());
+    guard.set(value);
+    shared.one.notify(&guard, n);
+}
+
+async fn poll_now<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+#[test]
+fn a_notification_is_not_lost() {
+    loom::model(|| {
+        let shared = shared();
+        let waits = spawn(&shared, |shared| wait_until(shared, &shared.one, 1));
+        set_and_notify(&shared, 1, 1);
+        waits.join().unwrap();
+        assert!(shared.lock.try_lock().is_some());
+    });
+}
+
+#[test]
+fn all_who_wait_are_notified_together() {
+    loom::model(|| {
+        let shared = shared();
+        let wait = |shared: &Shared| wait_until(shared, &shared.one, 1);
+        let waits = [spawn(&shared, wait), spawn(&shared, wait)];
+        set_and_notify(&shared, 1, usize::MAX);
+        for thread in waits {
+            thread.join().unwrap();
+        }
+        assert_eq!(shared.one.statistics().waiting, 0);
+        assert!(shared.lock.try_lock().is_some());
+    });
+}
+
+#[test]
+fn a_notified_wait_that_is_cancelled_notifies_the_next() {
+    loom::model(|| {
+        let shared = shared();
+        let cancelled = spawn(&shared, |shared| {
+            block_on(async {
+                let guard = shared.lock.lock().await;
+                if guard.get() >= 1 {
+                    // It took the notification of one who waits: it hands it on.
+                    shared.one.notify(&guard, 1);
+                    return;
+                }
+                let mut wait = pin!(shared.one.wait(guard));
+                assert!(poll_now(wait.as_mut()).await.is_none());
+                thread::yield_now();
+                if let Some(guard) = poll_now(wait.as_mut()).await {
+                    shared.one.notify(&guard, 1);
+                }
+            });
+        });
+        let stays = spawn(&shared, |shared| wait_until(shared, &shared.one, 1));
+        set_and_notify(&shared, 1, 1);
+        cancelled.join().unwrap();
+        stays.join().unwrap();
+        assert!(shared.lock.try_lock().is_some());
+    });
+}
+
+#[test]
+fn a_cancelled_wait_races_with_those_who_need_no_line() {
+    loom::model(|| {
+        let shared = shared();
+        let cancelled = spawn(&shared, |shared| {
+            block_on(async {
+                let guard = shared.lock.lock().await;
+                let mut wait = pin!(shared.one.wait(guard));
+                assert!(poll_now(wait.as_mut()).await.is_none());
+            });
+        });
+        let notifies = spawn(&shared, |shared| {
+            let guard = block_on(shared.lock.lock());
+            guard.set(guard.get() + 1);
+            shared.one.notify_all(&guard);
+        });
+        {
+            let guard = block_on(shared.lock.lock());
+            guard.set(guard.get() + 1);
+        }
+        cancelled.join().unwrap();
+        notifies.join().unwrap();
+        assert_eq!(shared.lock.try_lock().expect("all are done").get(), 2);
+        assert_eq!(shared.one.statistics().waiting, 0);
+    });
+}
+
+#[test]
+fn two_conditions_go_with_one_lock() {
+    loom::model(|| {
+        let shared = shared();
+        let waits = [
+            spawn(&shared, |shared| wait_until(shared, &shared.one, 1)),
+            spawn(&shared, |shared| wait_until(shared, &shared.two, 1)),
+        ];
+        {
+            let guard = block_on(shared.lock.lock());
+            guard.set(1);
+            shared.one.notify(&guard, 1);
+            shared.two.notify_all(&guard);
+        }
+        for thread in waits {
+            thread.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_condition_goes_from_lock_to_lock() {
+    loom::model(|| {
+        let locks = [(); 2].map(|()| Lock::new(Cell::new(0)));
+        let shared = Arc::new((Condition::new(), locks));
+        // Whoever comes while the other lock uses it is refused, and changed nothing.
+        let visit = |shared: &(Condition, [Lock<Cell<usize>>; 2]), n: usize| {
+            block_on(async {
+                let guard = shared.1[n].lock().await;
+                let mut absence = pin!(Absence::new(&shared.0.annex, guard));
+                match poll_fn(|cx| Poll::Ready(absence.as_mut().poll(cx))).await {
+                    Poll::Ready(refused) => assert!(refused.is_err()),
+                    Poll::Pending => {
+                        shared.0.notify(&shared.1[n].lock().await, 1);
+                        let guard = poll_fn(|cx| absence.as_mut().poll(cx)).await;
+                        guard.expect("it was let in").set(1);
+                    }
+                }
+            });
+        };
+        let other = spawn(&shared, move |shared| visit(shared, 0));
+        visit(&shared, 1);
+        other.join().unwrap();
+        assert_eq!(shared.0.statistics().waiting, 0);
+    });
+}
+
+#[test]
+fn a_wait_that_runs_out_of_time_gets_its_lock_back() {
+    loom::model(|| {
+        let shared = shared();
+        let late = spawn(&shared, |shared| {
+            block_on(async {
+                let guard = shared.lock.lock().await;
+                let mut wait = pin!(shared.one.wait_for(guard, |value| value.get() >= 1));
+                if let Some(guard) = poll_now(wait.as_mut()).await {
+                    return shared.one.notify(&guard, 1);
+                }
+                wait.as_mut().hurry();
+                let (guard, holds) = poll_fn(|cx| wait.as_mut().poll_outcome(cx)).await;
+                assert_eq!(holds, guard.get() >= 1);
+                if holds {
+                    // It may have taken the notification that the other waits for.
+                    shared.one.notify(&guard, 1);
+                }
+            });
+        });
+        let stays = spawn(&shared, |shared| wait_until(shared, &shared.one, 1));
+        set_and_notify(&shared, 1, 1);
+        late.join().unwrap();
+        stays.join().unwrap();
+        assert!(shared.lock.try_lock().is_some());
+    });
+}
