@@ -5,7 +5,8 @@
 //! forgotten leaves a model deadlocked, which loom reports, and a result lies in loom's cell
 //! ([`Letter`]), so that to read it before it was handed over is an error and not luck.
 //!
-//! Each of these mistakes, seeded into `remote_task`, makes a model fail:
+//! Each of these mistakes, seeded into `remote_task` by `.ci/mutate event_loop`, makes a model
+//! fail:
 //!
 //! - `set` notifies nobody, or before the result is there (`a_thread_that_joins_..`); wakes no
 //!   waiter, or takes it in a lock of its own (`a_future_that_awaits_..`); says that it is done

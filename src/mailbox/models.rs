@@ -5,7 +5,7 @@
 //! asleep for ever, which loom reports as a deadlock.
 //!
 //! # What the models catch
-//! Each line was tried by hand; two pre-emptions suffice for all of them.
+//! `.ci/mutate mailbox` seeds each line; two pre-emptions suffice for all of them.
 //!
 //! | mutation | fails first |
 //! | --- | --- |

@@ -7,6 +7,7 @@
 //! # Not here
 //! The cell and the guards: `value`. Upgrading a reader: release it and ask for the other.
 
+use std::cell::Cell;
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::marker::PhantomData;
@@ -46,8 +47,8 @@ use crate::rt::const_fn;
 /// });
 /// ```
 pub struct RwLock<T: ?Sized, M: Mode> {
-    /// Readers on several threads share the value: `Sync` only if it is.
-    shared: PhantomData<T>,
+    /// Readers on several threads share the value: see `value` for when it is `Sync`.
+    not_sync: PhantomData<Cell<()>>,
     room: Room<T, M>,
 }
 
@@ -55,7 +56,7 @@ impl<T> RwLock<T, Local> {
     const_fn! {
         /// A free lock around `value`.
         pub fn new(value: T) -> Self {
-            RwLock { shared: PhantomData, room: Room::<T, Local>::new(value) }
+            RwLock { not_sync: PhantomData, room: Room::<T, Local>::new(value) }
         }
     }
 }
@@ -64,7 +65,7 @@ impl<T> RwLock<T, Shared> {
     const_fn! {
         /// A free lock around `value`.
         pub fn new(value: T) -> Self {
-            RwLock { shared: PhantomData, room: Room::<T, Shared>::new(value) }
+            RwLock { not_sync: PhantomData, room: Room::<T, Shared>::new(value) }
         }
     }
 }

@@ -157,9 +157,12 @@ impl<M: Mode> Annex<M> {
         lines: &mut Lines<'_, M>,
         node: NonNull<Node<M>>,
         tag: u32,
-        waker: Waker,
+        waker: &mut Option<Waker>,
     ) -> Result<(), InUse> {
         self.lend(lines)?;
+        let Some(waker) = waker.take() else {
+            return Ok(());
+        };
         self.with(lines, |line| {
             // SAFETY: promised by the caller.
             unsafe { line.enqueue(ANNEX, tag, node, waker) };
@@ -234,9 +237,10 @@ impl<'a, 'c, P: Worded<M>, M: Mode> Guest<'a, 'c, P, M> {
         let list = self.front.enter();
         self.waiter.bind(list);
         let node = self.waiter.node();
+        let mut waker = Some(waker); // dropped after the lock, if it is not let in
         let entered = list.settle(|_, lines| {
             // SAFETY: it is Idle, pinned by `self`, of this list, and `drop` takes it out.
-            unsafe { self.annex.enqueue(lines, node, tag, waker) }?;
+            unsafe { self.annex.enqueue(lines, node, tag, &mut waker) }?;
             self.stage.set(Stage::In);
             release(list.policy());
             Ok(())

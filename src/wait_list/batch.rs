@@ -6,16 +6,19 @@
 //!
 //! # Invariants
 //! - **All**: every waker that was pushed is woken, also when another one panics and when the
-//!   batch is dropped in a panic. The first panic goes on when all is done.
+//!   batch is dropped in a panic. The first panic goes on when all is done; unless the thread is
+//!   in a panic already, which may have dropped the guard that is given back here: a second
+//!   panic would end the process. The panic hook has reported it in any case.
 //! - **Filled**: the first `len` places hold wakers.
 //!
 //! # Not here
-//! A release that concerns one waiter: it returns an `Option<Waker>`.
+//! A release that concerns one waiter: it has an `Option<Waker>`, and [`wake`].
 
 use std::any::Any;
 use std::mem::{self, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
+use std::thread;
 
 /// 512 bytes of stack; large enough that its lock is a small part of the wakes.
 const WAKERS_MAX: usize = 32;
@@ -71,8 +74,25 @@ impl Batch {
     pub(super) fn finish(&mut self) {
         debug_assert_eq!(self.len, 0, "a batch is woken before it ends");
         if let Some(panic) = self.panic.take() {
-            resume_unwind(panic);
+            go_on(panic);
         }
+    }
+}
+
+/// Wakes one.
+pub(crate) fn wake(waker: Waker) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        go_on(panic);
+    }
+}
+
+/// Goes on with a waker's panic, but not within another.
+#[cold]
+fn go_on(panic: Box<dyn Any + Send>) {
+    if thread::panicking() {
+        mem::forget(panic); // to drop it is foreign code again
+    } else {
+        resume_unwind(panic);
     }
 }
 

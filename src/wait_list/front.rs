@@ -14,9 +14,10 @@
 //!   if somebody is in line. While it is set the word is written under the lock only.
 //! - **Sum** (`Local`): the value is the sum of the two words. [`Front::enter`] moves all of it
 //!   inside and closes the front, whose word is [`WAITERS`] alone then; [`Front::leave`] moves it
-//!   out if nobody is in line. So somebody is in line only while the front is closed. Who cannot
-//!   come by the front (a lapse, a dropped waiter) leaves what it gives back inside, where the
-//!   next one finds it who finds too little in front.
+//!   out if nobody is in line. Somebody gets in line only while the front is closed, so `enter`
+//!   is called where no foreign code can come between; after the lock it can, so `leave` may find
+//!   the front open, and adds. Who cannot come by the front (a lapse, a dropped waiter) leaves
+//!   what it gives back inside, where the next one finds it who finds too little in front.
 //!
 //! # Cost
 //! `Local`: a word and a pointer. `Shared`: a word, a mutex and a line.
@@ -45,7 +46,7 @@ pub trait Front<P: Worded<M>, M: Mode> {
     /// The word, for those who change it without the lock. It counts if WAITERS is not set.
     fn word(&self) -> &M::Word;
 
-    /// The list, made if there is none, with the word inside.
+    /// The list, made if there is none, with the word inside. It may be called under the lock.
     fn enter(&self) -> &WaitList<P, M>;
 
     /// To be called when the list's lock was released by somebody who came with `enter`.
@@ -100,7 +101,11 @@ impl<P: Worded<Local>> Front<P, Local> for LocalFront<P> {
         if let Some(list) = self.list.get() {
             let inside = list.policy().word();
             if inside.get() & WAITERS == 0 {
-                self.word.set(inside.replace(0));
+                let before = match self.word.get() {
+                    WAITERS => 0,
+                    word => word,
+                };
+                self.word.set(before + inside.replace(0));
             }
         }
     }

@@ -56,7 +56,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::ops::Deref;
 
 pub(crate) use annex::{Annex, Guest, InUse};
-pub(crate) use batch::Batch;
+pub(crate) use batch::{Batch, wake};
 pub(crate) use front::{Front, LocalFront, WAITERS, Worded};
 pub(crate) use lapse::{after_poll, has_unclaimed};
 pub(crate) use lines::{Line, Lines};

@@ -8,7 +8,7 @@
 //! `one_ticket_..`, which did not end in a minute and was explored up to five pre-emptions.
 //!
 //! # What the models catch
-//! Each line was tried by hand; two pre-emptions suffice for all of them.
+//! `.ci/mutate wait_list` seeds each line; two pre-emptions suffice for all of them.
 //!
 //! | mutation | fails |
 //! | --- | --- |

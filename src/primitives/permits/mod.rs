@@ -30,7 +30,7 @@ use super::Statistics;
 use crate::rt::{AtomicUsize, Ordering, const_fn};
 use crate::wait_list::{
     Batch, Front, InPlace, Line, Lines, Local, LocalFront, Mode, Policy, Shared, TAG_MAX, WAITERS,
-    WaitList, Waiter, Word, Worded,
+    WaitList, Waiter, Word, Worded, wake,
 };
 
 const WAIT: usize = 0;
@@ -140,10 +140,11 @@ impl<M: Mode> Permits<M> {
         if !waiter.is_idle() {
             return waiter.poll_grant(cx).map(drop);
         }
-        let list = self.front.enter();
-        waiter.bind(list);
-        let ledger = list.policy();
-        let polled = waiter.enqueue_tagged(cx, WAIT, need, |(), _| ledger.take_or_wait(need));
+        waiter.bind(self.front.enter());
+        let polled = waiter.enqueue_tagged(cx, WAIT, need, |(), _| {
+            // Once more: to clone the waker may have run code that opened the front.
+            self.front.enter().policy().take_or_wait(need)
+        });
         self.front.leave();
         polled
     }
@@ -194,7 +195,7 @@ impl<M: Mode> Permits<M> {
         } else {
             self.front.leave();
             if let Some(waker) = waker {
-                waker.wake();
+                wake(waker);
             }
         }
     }

@@ -10,7 +10,7 @@
 //!   [`ReadGuard`] while it owns one. They are made in this module only, when the permits were
 //!   just taken, and give them back when they are dropped. So while a `LockGuard` exists there is
 //!   no other guard.
-//! - **Shares**: only `RwLock` makes `ReadGuard`s, and it is `Sync` only if the value is.
+//! - **Shares**: only `RwLock` makes `ReadGuard`s, and it is `Sync` only if the value is, too.
 //!
 //! # Panics in a critical section
 //! A guard that is dropped by a panic gives the lock back like any other; nothing is poisoned.
@@ -32,7 +32,7 @@ use std::task::{Context, Poll, ready};
 pub(super) use absence::Absence;
 
 use super::permits::{NEED_MAX, PermitWaiter, Permits};
-use super::{Local, Mode, Shared, Statistics};
+use super::{Local, Mode, RwLock, Shared, Statistics};
 use crate::rt::const_fn;
 
 /// All permits of a room: as many readers at most, 268,435,455.
@@ -47,6 +47,9 @@ pub(super) struct Room<T: ?Sized, M: Mode> {
 // SAFETY: the guards hand the value from thread to thread, one at a time (Alone), which `Send`
 // allows; or show it to several at once, for which `RwLock` asks for `Sync` as well (Shares).
 unsafe impl<T: ?Sized + Send> Sync for Room<T, Shared> {}
+
+// SAFETY: its guards show the value to several threads at once, and hand it on (Shares).
+unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T, Shared> {}
 
 impl<T> Room<T, Local> {
     const_fn! {
