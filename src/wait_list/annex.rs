@@ -228,14 +228,14 @@ impl<'a, 'c, P: Worded<M>, M: Mode> Guest<'a, 'c, P, M> {
     /// # Errors
     /// [`InUse`]: somebody is in the annex who came by another list. Nothing happened then.
     pub(crate) fn enter(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         waker: Waker,
         tag: u32,
         release: impl FnOnce(&P),
     ) -> Result<(), InUse> {
         assert!(!self.is_in(), "it entered already");
         let list = self.front.enter();
-        self.waiter.bind(list);
+        self.as_mut().waiter().bind(list);
         let node = self.waiter.node();
         let mut waker = Some(waker); // dropped after the lock, if it is not let in
         let entered = list.settle(|_, lines| {

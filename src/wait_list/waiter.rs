@@ -71,12 +71,12 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
         }
     }
 
-    /// Says which list it is to wait in.
+    /// Says which list it is to wait in. (By `&mut`, in which `'a` can be made no shorter.)
     ///
     /// # Panics
     /// If it is not idle.
     #[inline(always)]
-    pub(crate) fn bind(&self, list: &'a WaitList<P, M>) {
+    pub(crate) fn bind(self: Pin<&mut Self>, list: &'a WaitList<P, M>) {
         assert!(self.is_idle(), "it waits already");
         self.node.set_home(NonNull::from(list).cast());
     }

@@ -15,7 +15,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use loom::cell::Cell;
 use loom::future::block_on;
@@ -196,7 +196,32 @@ fn a_condition_goes_from_lock_to_lock() {
 }
 
 #[test]
-fn a_wait_that_runs_out_of_time_gets_its_lock_back() {
+fn a_wait_that_nobody_notifies_gets_its_lock_back_in_time() {
+    loom::model(|| {
+        let shared = shared();
+        let late = spawn(&shared, |shared| {
+            block_on(async {
+                let guard = shared.lock.lock().await;
+                let mut wait = pin!(shared.one.wait_for(guard, |_| false));
+                assert!(poll_now(wait.as_mut()).await.is_none());
+                wait.as_mut().hurry();
+                let (guard, holds) = poll_fn(|cx| wait.as_mut().poll_outcome(cx)).await;
+                assert!(!holds);
+                guard.set(guard.get() + 1);
+            });
+        });
+        {
+            let guard = block_on(shared.lock.lock());
+            guard.set(guard.get() + 1);
+        }
+        late.join().unwrap();
+        assert_eq!(shared.lock.try_lock().expect("all are done").get(), 2);
+        assert_eq!(shared.one.statistics().waiting, 0);
+    });
+}
+
+#[test]
+fn a_wait_that_is_notified_when_it_runs_out_of_time_hands_that_on() {
     loom::model(|| {
         let shared = shared();
         let late = spawn(&shared, |shared| {
@@ -206,6 +231,7 @@ fn a_wait_that_runs_out_of_time_gets_its_lock_back() {
                 if let Some(guard) = poll_now(wait.as_mut()).await {
                     return shared.one.notify(&guard, 1);
                 }
+                thread::yield_now();
                 wait.as_mut().hurry();
                 let now = poll_fn(|cx| Poll::Ready(wait.as_mut().poll_outcome(cx))).await;
                 if let Poll::Ready((guard, holds)) = now {
@@ -220,5 +246,36 @@ fn a_wait_that_runs_out_of_time_gets_its_lock_back() {
         late.join().unwrap();
         stays.join().unwrap();
         assert!(shared.lock.try_lock().is_some());
+    });
+}
+
+#[test]
+fn a_notification_that_is_handed_on_races_with_those_who_need_no_line() {
+    loom::model(|| {
+        let shared = shared();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut waits = [(); 2].map(|()| {
+            let guard = shared.lock.try_lock().expect("nobody has it");
+            let mut wait = Box::pin(shared.one.wait(guard));
+            assert!(wait.as_mut().poll(&mut cx).is_pending());
+            Some(wait)
+        });
+        let [notified, next] = &mut waits;
+        {
+            let guard = shared.lock.try_lock().expect("both gave it up");
+            shared.one.notify(&guard, 1);
+        }
+        let other = spawn(&shared, |shared| {
+            if let Some(guard) = shared.lock.try_lock() {
+                guard.set(guard.get() + 1);
+            }
+        });
+        drop(notified.take());
+        other.join().unwrap();
+        let next = next.as_mut().expect("it waits");
+        match next.as_mut().poll(&mut cx) {
+            Poll::Ready(guard) => guard.set(guard.get() + 1),
+            Poll::Pending => panic!("the notification is lost, or the lock"),
+        }
     });
 }

@@ -133,14 +133,14 @@ impl<M: Mode> Permits<M> {
     #[inline(never)]
     fn poll_take_slow<'a>(
         &'a self,
-        waiter: Pin<&mut PermitWaiter<'a, M>>,
+        mut waiter: Pin<&mut PermitWaiter<'a, M>>,
         cx: &mut Context<'_>,
         need: u32,
     ) -> Poll<()> {
         if !waiter.is_idle() {
             return waiter.poll_grant(cx).map(drop);
         }
-        waiter.bind(self.front.enter());
+        waiter.as_mut().bind(self.front.enter());
         let polled = waiter.enqueue_tagged(cx, WAIT, need, |(), _| {
             // Once more: to clone the waker may have run code that opened the front.
             self.front.enter().policy().take_or_wait(need)

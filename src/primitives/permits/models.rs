@@ -189,6 +189,20 @@ fn permits_that_come_one_by_one_add_up() {
 }
 
 #[test]
+fn permits_that_come_together_wake_all_whom_they_serve() {
+    loom::model(|| {
+        let shared = Arc::new(Semaphore::new(0));
+        let take = |semaphore: &Semaphore| block_on(semaphore.acquire()).forget();
+        let takers = [spawn(&shared, take), spawn(&shared, take)];
+        shared.add_permits(2);
+        for taker in takers {
+            taker.join().unwrap();
+        }
+        assert_eq!(shared.available(), 0);
+    });
+}
+
+#[test]
 fn a_cancelled_acquire_races_with_those_who_need_no_line() {
     loom::model(|| {
         let shared = Arc::new(Semaphore::new(0));
