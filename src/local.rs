@@ -14,7 +14,9 @@
 
 use crate::primitives::{self, Local as M};
 
-pub use crate::primitives::{GetError, OverRelease, PutError, ShutDown, Statistics, TooManyDone};
+pub use crate::primitives::{
+    Borrower, Broken, GetError, OverRelease, PutError, ShutDown, Statistics, TooManyDone,
+};
 
 /// At most so many permits. See [`primitives::BoundedSemaphore`].
 pub type BoundedSemaphore = primitives::BoundedSemaphore<M>;
@@ -39,3 +41,7 @@ pub type LifoQueue<T> = primitives::Queue<T, primitives::Lifo, M>;
 /// A queue that gives the item of the smallest priority first: `put((2, job))`. Equal ones come
 /// in the order they were put. See [`primitives::ByPriority`].
 pub type PriorityQueue<P, T> = primitives::Queue<(P, T), primitives::ByPriority, M>;
+/// A point that nobody passes until all have reached it. See [`primitives::Barrier`].
+pub type Barrier = primitives::Barrier<M>;
+/// Lets so many in at a time, and knows whom. See [`primitives::CapacityLimiter`].
+pub type CapacityLimiter = primitives::CapacityLimiter<M>;

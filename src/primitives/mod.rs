@@ -13,8 +13,12 @@
 //! # Not here
 //! Waiting: `wait_list`, which knows nothing of what is waited for.
 
+mod barrier;
 mod blocking;
+mod capacity_limiter;
 mod condition;
+#[cfg(all(test, not(petla_loom)))]
+mod hand;
 mod lock;
 mod permits;
 mod queue;
@@ -27,6 +31,8 @@ mod semaphore;
 mod value;
 
 pub use crate::wait_list::{Local, Mode, Shared};
+pub use barrier::{Barrier, BarrierWait, Broken};
+pub use capacity_limiter::{AcquireToken, Borrower, CapacityLimiter, Token};
 pub use condition::{Condition, Wait, WaitFor};
 pub use lock::{Acquire, Lock};
 pub use queue::{

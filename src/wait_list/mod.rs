@@ -20,7 +20,8 @@
 //! # Invariants
 //! They stand where they are kept: `node` (**Pinned**, **Locked**, **Handed**, **Once**), `lines`
 //! (**Linked**, **Own**), `waiter` (**Borrowed**), `lapse` (**Anchored**, **Table**, **Leaf**),
-//! `batch` (**All**, **Filled**), `mode` (**Exclusive**), `front` (**Inside**), `annex` (**Lent**).
+//! `batch` (**All**, **Filled**), `mode` (**Exclusive**), `front` (**Inside**), `annex` (**Lent**),
+//! `lazy` (**Made**).
 //!
 //! # How the other primitives sit on it
 //! - *Lock, Semaphore*: a word `permits << 1 | WAITERS` in the policy is the fast path; while
@@ -31,6 +32,8 @@
 //!   batches, so a late-comer is not among them. News never lapse, so the list need not be
 //!   anchored.
 //! - *Barrier*: the last arrival moves all to a second line, with their indices as tags.
+//! - *CapacityLimiter*: all it knows is in the state; a `lazy` list is anchored when it is first
+//!   used.
 //! - *Condition*: its line, an `annex`, lies in it, but under the lock of the list it is used
 //!   with. To notify is to move the first node to the lock's line, where everything above
 //!   applies to it.
@@ -43,6 +46,7 @@ mod annex;
 mod batch;
 mod front;
 mod lapse;
+mod lazy;
 mod lines;
 mod mode;
 #[cfg(all(test, petla_loom))]
@@ -59,6 +63,7 @@ pub(crate) use annex::{Annex, Guest, InUse};
 pub(crate) use batch::{Batch, wake};
 pub(crate) use front::{Front, LocalFront, WAITERS, Worded};
 pub(crate) use lapse::{after_poll, has_unclaimed};
+pub(crate) use lazy::LocalLazy;
 pub(crate) use lines::{Line, Lines};
 pub(crate) use mode::{Guarded, InPlace, Word};
 pub use mode::{Local, Mode, Shared};

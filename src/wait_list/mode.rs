@@ -28,6 +28,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use super::front::{Front, LocalFront, Worded};
+use super::lazy::LocalLazy;
 use super::node::Node;
 use super::{Inner, Policy, WaitList, lapse};
 use crate::context;
@@ -50,6 +51,9 @@ pub trait Mode: sealed::Sealed + Debug + Sized + 'static {
     /// A list with a word that is used without it while nobody waits.
     #[doc(hidden)]
     type Front<P: Worded<Self>>: Front<P, Self>;
+    /// An anchored list that is made when it is first used.
+    #[doc(hidden)]
+    type Lazy<P: Policy<Self>>: Deref<Target = WaitList<P, Self>>;
     /// What several owners share: `Rc` or `Arc`.
     #[doc(hidden)]
     type Ref<T>: Deref<Target = T> + Clone;
@@ -110,6 +114,7 @@ impl Mode for Local {
     type Home = lapse::Home;
     type Place<T> = Rc<T>;
     type Front<P: Worded<Self>> = LocalFront<P>;
+    type Lazy<P: Policy<Self>> = LocalLazy<P>;
     type Ref<T> = Rc<T>;
 
     fn share<T>(value: T) -> Rc<T> {
@@ -156,6 +161,7 @@ impl Mode for Shared {
     type Home = ();
     type Place<T> = InPlace<T>;
     type Front<P: Worded<Self>> = InPlace<WaitList<P, Self>>;
+    type Lazy<P: Policy<Self>> = InPlace<WaitList<P, Self>>;
     type Ref<T> = Arc<T>;
 
     fn share<T>(value: T) -> Arc<T> {
