@@ -79,6 +79,7 @@ impl<T: ?Sized, M: Mode> RwLock<T, M> {
     pub fn read(&self) -> Read<'_, T, M> {
         Read {
             room: &self.room,
+            value: PhantomData,
             waiter: PermitWaiter::unbound(),
         }
     }
@@ -168,6 +169,8 @@ pinned! {
     #[must_use = "futures do nothing unless awaited"]
     pub struct Read<'a, T: ?Sized, M: Mode> {
         room: &'a Room<T, M>,
+        /// As if it held the reference: what it gives may be given on several threads.
+        value: PhantomData<&'a T>,
         #[pin]
         waiter: PermitWaiter<'a, M>,
     }

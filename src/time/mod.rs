@@ -24,6 +24,7 @@ mod timeout;
 
 use std::time::Instant;
 
+pub use condition::WaitForTimeout;
 pub use interval::{Interval, MissedTick, Tick, interval};
 pub(crate) use sleep::after;
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};

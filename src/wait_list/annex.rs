@@ -23,7 +23,8 @@
 //! # Leaked guests
 //! Their nodes stay in the annex for ever, and with them the address of a list that may be gone.
 //! A new list at that address is taken for it. Nothing is read through the address; when a node
-//! moves to the list's own line, `Mode::adopt` tells it whose it is now.
+//! moves to the list's own line, `Mode::adopt` tells it whose it is now. With any other list the
+//! annex stays in use.
 //!
 //! # Not here
 //! What is waited for, and looking again: `primitives::condition`.

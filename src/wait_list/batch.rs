@@ -65,7 +65,10 @@ impl Batch {
             // SAFETY: it was filled, and is read once: `len` is 0 by now (Filled).
             let waker = unsafe { place.assume_init_read() };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                self.panic.get_or_insert(panic);
+                match self.panic {
+                    None => self.panic = Some(panic),
+                    Some(_) => mem::forget(panic), // to drop it is foreign code again
+                }
             }
         }
     }

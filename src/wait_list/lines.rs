@@ -297,7 +297,8 @@ impl<'a, M: Mode> Lines<'a, M> {
         // SAFETY: it is alive (Pinned).
         let node = unsafe { node.as_ref() };
         node.move_to(line, node.status(Ordering::Relaxed).tag());
-        M::adopt(node, self.home);
+        // SAFETY: it was just put on a line of this list, whose lock is held.
+        unsafe { M::adopt(node, self.home) };
     }
 
     /// Takes a Waiting node out; its waker, to be dropped after the lock is released.

@@ -83,8 +83,11 @@ pub trait Mode: sealed::Sealed + Debug + Sized + 'static {
 
     /// Notes that `node` waits in the list with this `home` from now on, where that may be
     /// another than it was put in. Only a leaked node's can be.
+    ///
+    /// # Safety
+    /// The lock of the list with this `home` is held, and `node` is in one of its lines.
     #[doc(hidden)]
-    fn adopt(node: &Node<Self>, home: NonNull<Self::Home>);
+    unsafe fn adopt(node: &Node<Self>, home: NonNull<Self::Home>);
 
     /// Takes `node` off the unclaimed grants.
     ///
@@ -144,8 +147,9 @@ impl Mode for Local {
     }
 
     #[inline(always)]
-    fn adopt(node: &Node<Self>, home: NonNull<lapse::Home>) {
-        node.set_home(home);
+    unsafe fn adopt(node: &Node<Self>, home: NonNull<lapse::Home>) {
+        // SAFETY: the caller's promise.
+        unsafe { node.set_home(home) };
     }
 
     #[inline(always)]
@@ -189,7 +193,7 @@ impl Mode for Shared {
 
     /// Nothing: nobody but a node's owner follows its pointer, and a leaked one has none.
     #[inline(always)]
-    fn adopt(_: &Node<Self>, _: NonNull<()>) {}
+    unsafe fn adopt(_: &Node<Self>, _: NonNull<()>) {}
 
     #[inline(always)]
     unsafe fn unlist_grant(_: NonNull<Node<Self>>) {}

@@ -175,10 +175,13 @@ impl<M: Mode> Node<M> {
         self.home.get()
     }
 
-    /// Says whose list it waits in. To be called by the owner of an Idle node, or as said at
-    /// [`Mode::adopt`].
+    /// Says whose list it waits in.
+    ///
+    /// # Safety
+    /// The caller owns the node, which is Idle, and `home` is that of the list that its waiter
+    /// borrows; or what is said at [`Mode::adopt`].
     #[inline(always)]
-    pub(super) fn set_home(&self, home: NonNull<M::Home>) {
+    pub(super) unsafe fn set_home(&self, home: NonNull<M::Home>) {
         self.home.set(Some(home));
     }
 

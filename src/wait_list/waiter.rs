@@ -78,7 +78,8 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
     #[inline(always)]
     pub(crate) fn bind(self: Pin<&mut Self>, list: &'a WaitList<P, M>) {
         assert!(self.is_idle(), "it waits already");
-        self.node.set_home(NonNull::from(list).cast());
+        // SAFETY: it is this waiter's, Idle, and borrows the list.
+        unsafe { self.node.set_home(NonNull::from(list).cast()) };
     }
 
     /// The list it may wait in.

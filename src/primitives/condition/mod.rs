@@ -33,6 +33,10 @@ const OTHER_LOCK: &str = "this condition is waited for with another lock at the 
 /// Use it as [`local::Condition`](crate::local::Condition) or
 /// [`sync::Condition`](crate::sync::Condition).
 ///
+/// In `local`, a task that holds a notified wait without polling it loses the lock that was
+/// granted to it, as with any primitive, but keeps the notification until it polls or drops the
+/// wait.
+///
 /// # asyncio
 /// `Condition`. Differs: it owns no lock, but takes and returns guards of any; wake-ups without
 /// cause do not happen; a cancelled wait returns without the lock, as a dropped future has nobody
