@@ -34,6 +34,8 @@ pub type ReadGuard<'a, T> = primitives::ReadGuard<'a, T, M>;
 pub type Semaphore = primitives::Semaphore<M>;
 /// A permit of a semaphore. See [`primitives::Permit`].
 pub type Permit<'a> = primitives::Permit<'a, M>;
+/// Something that happens, and that many wait for. See [`primitives::Event`].
+pub type Event = primitives::Event<M>;
 /// A queue: first in, first out. See [`primitives::Queue`].
 pub type Queue<T> = primitives::Queue<T, primitives::Fifo, M>;
 /// A stack: last in, first out. See [`primitives::Queue`].
@@ -45,3 +47,5 @@ pub type PriorityQueue<P, T> = primitives::Queue<(P, T), primitives::ByPriority,
 pub type Barrier = primitives::Barrier<M>;
 /// Lets so many in at a time, and knows whom. See [`primitives::CapacityLimiter`].
 pub type CapacityLimiter = primitives::CapacityLimiter<M>;
+/// The latest value of something. See [`primitives::Watch`].
+pub type Watch<T> = primitives::Watch<T, M>;

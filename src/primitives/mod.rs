@@ -15,8 +15,10 @@
 
 mod barrier;
 mod blocking;
+pub(crate) mod cancel_token;
 mod capacity_limiter;
 mod condition;
+mod event;
 #[cfg(all(test, not(petla_loom)))]
 mod hand;
 mod lock;
@@ -29,11 +31,13 @@ mod semaphore;
     reason = "the cells of guarded values; nothing else here has any"
 )]
 mod value;
+mod watch;
 
 pub use crate::wait_list::{Local, Mode, Shared};
 pub use barrier::{Barrier, BarrierWait, Broken};
 pub use capacity_limiter::{AcquireToken, Borrower, CapacityLimiter, Token};
 pub use condition::{Condition, Wait, WaitFor};
+pub use event::{Event, EventWait};
 pub use lock::{Acquire, Lock};
 pub use queue::{
     ByPriority, Fifo, Get, GetError, Heap, Item, Items, Join, Lifo, Next, Order, Put, PutError,
@@ -44,6 +48,7 @@ pub use rw_lock::{Read, RwLock, Write};
 pub use semaphore::OwnedPermit;
 pub use semaphore::{AcquirePermit, BoundedSemaphore, OverRelease, Permit, Semaphore};
 pub use value::{LockGuard, ReadGuard};
+pub use watch::{Changed, Watch, Watcher};
 
 /// How much a primitive is used, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
