@@ -10,12 +10,12 @@
 //! lapses: the next in line gets it.
 //!
 //! # Not here
-//! Anything but aliases.
+//! Anything but aliases, and the functions that make pairs.
 
 use crate::primitives::{self, Local as M};
 
 pub use crate::primitives::{
-    Borrower, Broken, GetError, OverRelease, PutError, ShutDown, Statistics, TooManyDone,
+    Abandoned, Borrower, Broken, GetError, OverRelease, PutError, ShutDown, Statistics, TooManyDone,
 };
 
 /// At most so many permits. See [`primitives::BoundedSemaphore`].
@@ -49,3 +49,77 @@ pub type Barrier = primitives::Barrier<M>;
 pub type CapacityLimiter = primitives::CapacityLimiter<M>;
 /// The latest value of something. See [`primitives::Watch`].
 pub type Watch<T> = primitives::Watch<T, M>;
+/// What puts items into a [`channel`]. See [`primitives::Sender`].
+pub type Sender<T> = primitives::Sender<T, M>;
+/// What takes items out of a [`channel`]. See [`primitives::Receiver`].
+pub type Receiver<T> = primitives::Receiver<T, M>;
+/// What sets the value of a [`oneshot`]. See [`primitives::Setter`].
+pub type Setter<T> = primitives::Setter<T, M>;
+/// What awaits the value of a [`oneshot`]. See [`primitives::Getter`].
+pub type Getter<T> = primitives::Getter<T, M>;
+
+/// A queue that is shut down when its last sender, or its last receiver, is dropped.
+///
+/// It holds `capacity` items; `usize::MAX` is any number, and nothing then slows senders down.
+/// Room for them is allocated as it is needed. See [`Sender`] and [`Receiver`], which may be
+/// cloned.
+///
+/// # Panics
+/// If `capacity` is 0: such a channel could never hold an item.
+///
+/// # asyncio
+/// None; a `Queue` whose `shutdown` nobody has to remember. In trio, `open_memory_channel`.
+///
+/// # Examples
+/// ```
+/// use petla::{local, spawn};
+///
+/// petla::run(async {
+///     let (sender, receiver) = local::channel(8);
+///     let producers: Vec<_> = [1, 10]
+///         .map(|step| {
+///             let sender = sender.clone();
+///             spawn(async move {
+///                 sender.put(step).await.unwrap();
+///                 sender.put(2 * step).await.unwrap();
+///             })
+///         })
+///         .into();
+///     drop(sender); // those of the producers are left
+///     let mut sum = 0;
+///     while let Ok(n) = receiver.get().await {
+///         sum += n;
+///     }
+///     assert_eq!(sum, 33);
+///     # for producer in producers { producer.await.unwrap() }
+/// });
+/// ```
+#[track_caller]
+pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    primitives::channel(capacity)
+}
+
+/// A value that is set once and awaited once. See [`Setter`] and [`Getter`].
+///
+/// # asyncio
+/// `loop.create_future()`. For `set_exception`, make it of a `Result`. Differs: it has one
+/// reader, and a setter that is dropped ends the wait.
+///
+/// # Examples
+/// ```
+/// use petla::local::{self, Abandoned};
+///
+/// petla::run(async {
+///     let (setter, getter) = local::oneshot();
+///     let answer = petla::spawn(async move { getter.await });
+///     setter.set(42).unwrap();
+///     assert_eq!(answer.await.unwrap(), Ok(42));
+///
+///     let (setter, getter) = local::oneshot::<u8>();
+///     drop(setter);
+///     assert_eq!(getter.await, Err(Abandoned));
+/// });
+/// ```
+pub fn oneshot<T>() -> (Setter<T>, Getter<T>) {
+    primitives::oneshot()
+}

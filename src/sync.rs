@@ -10,14 +10,13 @@
 //! that waits without polling it.
 //!
 //! # Not here
-//! Anything but aliases, and what has no `local` twin.
+//! Anything but aliases, the functions that make pairs, and what has no `local` twin.
 
 use crate::primitives::{self, Shared as M};
 
 pub use crate::primitives::{
-    Borrower, Broken, GetError, OverRelease, PutError, ShutDown, Statistics, TooManyDone,
+    Abandoned, Borrower, Broken, GetError, OverRelease, PutError, ShutDown, Statistics, TooManyDone,
 };
-
 /// At most so many permits. See [`primitives::BoundedSemaphore`].
 pub type BoundedSemaphore = primitives::BoundedSemaphore<M>;
 /// Waiting for a change under a lock. See [`primitives::Condition`].
@@ -51,3 +50,67 @@ pub type Barrier = primitives::Barrier<M>;
 pub type CapacityLimiter = primitives::CapacityLimiter<M>;
 /// The latest value of something. See [`primitives::Watch`].
 pub type Watch<T> = primitives::Watch<T, M>;
+/// What puts items into a [`channel`]. See [`primitives::Sender`].
+pub type Sender<T> = primitives::Sender<T, M>;
+/// What takes items out of a [`channel`]. See [`primitives::Receiver`].
+pub type Receiver<T> = primitives::Receiver<T, M>;
+/// What sets the value of a [`oneshot`]. See [`primitives::Setter`].
+pub type Setter<T> = primitives::Setter<T, M>;
+/// What awaits the value of a [`oneshot`]. See [`primitives::Getter`].
+pub type Getter<T> = primitives::Getter<T, M>;
+
+/// A queue that is shut down when its last sender, or its last receiver, is dropped.
+///
+/// It holds `capacity` items; `usize::MAX` is any number, and nothing then slows senders down.
+/// Room for them is allocated as it is needed. See [`Sender`] and [`Receiver`], which may be
+/// cloned.
+///
+/// # Panics
+/// If `capacity` is 0: such a channel could never hold an item.
+///
+/// # asyncio
+/// None; a `Queue` whose `shutdown` nobody has to remember. In trio, `open_memory_channel`.
+///
+/// # Examples
+/// ```
+/// use petla::sync;
+///
+/// let (sender, mut receiver) = sync::channel(1);
+/// let thread = std::thread::spawn(move || {
+///     for n in 1..=3 {
+///         sender.blocking_put(n).unwrap();
+///     }
+/// }); // the sender is dropped
+/// let sum = petla::run(async {
+///     let mut sum = 0;
+///     while let Some(n) = receiver.next().await {
+///         sum += n;
+///     }
+///     sum
+/// });
+/// assert_eq!(sum, 6);
+/// # thread.join().unwrap();
+/// ```
+#[track_caller]
+pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    primitives::channel(capacity)
+}
+
+/// A value that is set once and awaited once. See [`Setter`] and [`Getter`].
+///
+/// # asyncio
+/// `loop.create_future()`. For `set_exception`, make it of a `Result`. Differs: it has one
+/// reader, and a setter that is dropped ends the wait.
+///
+/// # Examples
+/// ```
+/// use petla::sync;
+///
+/// let (setter, getter) = sync::oneshot();
+/// let thread = std::thread::spawn(move || setter.set(42));
+/// assert_eq!(petla::run(getter), Ok(42));
+/// # assert_eq!(thread.join().unwrap(), Ok(()));
+/// ```
+pub fn oneshot<T>() -> (Setter<T>, Getter<T>) {
+    primitives::oneshot()
+}

@@ -17,11 +17,13 @@ mod barrier;
 mod blocking;
 pub(crate) mod cancel_token;
 mod capacity_limiter;
+mod channel;
 mod condition;
 mod event;
 #[cfg(all(test, not(petla_loom)))]
 mod hand;
 mod lock;
+mod oneshot;
 mod permits;
 mod queue;
 mod rw_lock;
@@ -36,9 +38,13 @@ mod watch;
 pub use crate::wait_list::{Local, Mode, Shared};
 pub use barrier::{Barrier, BarrierWait, Broken};
 pub use capacity_limiter::{AcquireToken, Borrower, CapacityLimiter, Token};
+pub(crate) use channel::channel;
+pub use channel::{Receiver, ReceiverNext, Sender};
 pub use condition::{Condition, Wait, WaitFor};
 pub use event::{Event, EventWait};
 pub use lock::{Acquire, Lock};
+pub(crate) use oneshot::oneshot;
+pub use oneshot::{Abandoned, Getter, Setter, UntilAbandoned};
 pub use queue::{
     ByPriority, Fifo, Get, GetError, Heap, Item, Items, Join, Lifo, Next, Order, Put, PutError,
     Queue, Reserve, ShutDown, Slot, Store, Take, TooManyDone,

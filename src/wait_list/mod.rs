@@ -20,8 +20,8 @@
 //! # Invariants
 //! They stand where they are kept: `node` (**Pinned**, **Locked**, **Handed**, **Once**), `lines`
 //! (**Linked**, **Own**), `waiter` (**Borrowed**), `lapse` (**Anchored**, **Table**, **Leaf**),
-//! `batch` (**All**, **Filled**), `mode` (**Exclusive**), `front` (**Inside**), `annex` (**Lent**),
-//! `lazy` (**Made**).
+//! `batch` (**All**, **Filled**), `mode` (**Exclusive**), `front` (**Waiters**, **Sum**), `annex`
+//! (**Lent**, **Numbered**), `lazy` (**Made**), `held` (**Kept**, **First**, **Erased**, **Same**).
 //!
 //! # How the other primitives sit on it
 //! - *Lock, Semaphore*: a word `permits << 1 | WAITERS` in the policy is the fast path; while
@@ -45,6 +45,7 @@
 mod annex;
 mod batch;
 mod front;
+mod held;
 mod lapse;
 mod lazy;
 mod lines;
@@ -62,6 +63,7 @@ use std::ops::Deref;
 pub(crate) use annex::{Annex, Guest, InUse};
 pub(crate) use batch::{Batch, wake};
 pub(crate) use front::{Front, LocalFront, WAITERS, Worded};
+pub(crate) use held::Held;
 pub(crate) use lapse::{after_poll, has_unclaimed};
 pub(crate) use lazy::LocalLazy;
 pub(crate) use lines::{Line, Lines};

@@ -38,45 +38,56 @@ impl<T, O: Order<T>, M: Mode> Future for Get<'_, T, O, M> {
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.waiter.is_idle() {
-            self.poll_fresh(cx)
-        } else {
-            self.poll_queued(cx)
-        }
+        poll_get(self.project().waiter, cx)
     }
 }
 
-impl<T, O: Order<T>, M: Mode> Get<'_, T, O, M> {
-    /// Takes an item at once or gets in line.
-    #[inline(never)]
-    fn poll_fresh(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, ShutDown>> {
-        let mut this = self.project();
-        let list = this.waiter.list();
-        let capacity = list.policy().capacity;
-        loop {
-            if let Some(taken) = list.with(|state, lines| state.try_get(capacity, lines)) {
-                return Poll::Ready(taken.map(|taken| taken.release(list)));
-            }
-            ready!(
-                this.waiter
-                    .as_mut()
-                    .enqueue(cx, GET, |state, _| { (!state.is_dry()).then_some(()) })
-            );
-        }
+/// Takes an item with a waiter that does nothing else.
+#[inline(always)]
+pub(super) fn poll_get<T, O: Order<T>, M: Mode>(
+    waiter: Pin<&mut Waiter<'_, Rules<T, O>, M>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, ShutDown>> {
+    if waiter.is_idle() {
+        poll_fresh(waiter, cx)
+    } else {
+        poll_queued(waiter, cx)
     }
+}
 
-    /// Uses the grant, if there is one.
-    #[inline(never)]
-    fn poll_queued(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, ShutDown>> {
-        let mut this = self.project();
-        let list = this.waiter.list();
-        let capacity = list.policy().capacity;
-        let taken = match ready!(this.waiter.as_mut().poll_grant(cx)) {
-            SHUT => Err(ShutDown),
-            _ => list.with(|state, lines| state.get_granted(capacity, lines)),
-        };
-        Poll::Ready(taken.map(|taken| taken.release(list)))
+/// Takes an item at once or gets in line.
+#[inline(never)]
+fn poll_fresh<T, O: Order<T>, M: Mode>(
+    mut waiter: Pin<&mut Waiter<'_, Rules<T, O>, M>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, ShutDown>> {
+    let list = waiter.list();
+    let capacity = list.policy().capacity;
+    loop {
+        if let Some(taken) = list.with(|state, lines| state.try_get(capacity, lines)) {
+            return Poll::Ready(taken.map(|taken| taken.release(list)));
+        }
+        ready!(
+            waiter
+                .as_mut()
+                .enqueue(cx, GET, |state, _| { (!state.is_dry()).then_some(()) })
+        );
     }
+}
+
+/// Uses the grant, if there is one.
+#[inline(never)]
+fn poll_queued<T, O: Order<T>, M: Mode>(
+    waiter: Pin<&mut Waiter<'_, Rules<T, O>, M>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, ShutDown>> {
+    let list = waiter.list();
+    let capacity = list.policy().capacity;
+    let taken = match ready!(waiter.poll_grant(cx)) {
+        SHUT => Err(ShutDown),
+        _ => list.with(|state, lines| state.get_granted(capacity, lines)),
+    };
+    Poll::Ready(taken.map(|taken| taken.release(list)))
 }
 
 impl<T> Taken<T> {

@@ -23,6 +23,7 @@ mod join;
 #[cfg(all(test, petla_loom))]
 mod models;
 mod order;
+mod owned;
 mod put;
 mod rules;
 #[cfg(all(test, not(petla_loom)))]
@@ -35,6 +36,7 @@ pub use get::{Get, Item, Take};
 pub use items::{Items, Next};
 pub use join::Join;
 pub use order::{ByPriority, Fifo, Heap, Lifo, Order, Store};
+pub(super) use owned::OwnedGet;
 pub use put::{Put, Reserve, Slot};
 
 use super::{Shared, Statistics, blocking};
@@ -353,6 +355,11 @@ impl<T, O: Order<T>, M: Mode> Queue<T, O, M> {
             holders: state.promised(),
             peak: state.peak,
         })
+    }
+
+    /// Whether it was shut down, so that puts fail.
+    pub(super) fn is_shut_down(&self) -> bool {
+        self.list.with(|state, _| !state.is_open())
     }
 
     #[inline(always)]
