@@ -18,45 +18,52 @@ pub use crate::primitives::{
     Abandoned, Borrower, Broken, GetError, OverRelease, PutError, ShutDown, Statistics, TooManyDone,
 };
 
+/// A point that nobody passes until all have reached it. See [`primitives::Barrier`].
+pub type Barrier = primitives::Barrier<M>;
 /// At most so many permits. See [`primitives::BoundedSemaphore`].
 pub type BoundedSemaphore = primitives::BoundedSemaphore<M>;
+/// Lets so many in at a time, and knows whom. See [`primitives::CapacityLimiter`].
+pub type CapacityLimiter = primitives::CapacityLimiter<M>;
 /// Waiting for a change under a lock. See [`primitives::Condition`].
 pub type Condition = primitives::Condition<M>;
+/// Something that happens, and that many wait for. See [`primitives::Event`].
+pub type Event = primitives::Event<M>;
+/// What awaits the value of a [`oneshot`]. See [`primitives::Getter`].
+pub type Getter<T> = primitives::Getter<T, M>;
+/// A stack: last in, first out. See [`primitives::Queue`].
+pub type LifoQueue<T> = primitives::Queue<T, primitives::Lifo, M>;
 /// A value that one task at a time can reach. See [`primitives::Lock`].
 pub type Lock<T> = primitives::Lock<T, M>;
 /// The right to a value alone. See [`primitives::LockGuard`].
 pub type LockGuard<'a, T> = primitives::LockGuard<'a, T, M>;
-/// A value that many can read, or one can change. See [`primitives::RwLock`].
-pub type RwLock<T> = primitives::RwLock<T, M>;
-/// The right to read a value. See [`primitives::ReadGuard`].
-pub type ReadGuard<'a, T> = primitives::ReadGuard<'a, T, M>;
-/// At most so many at a time. See [`primitives::Semaphore`].
-pub type Semaphore = primitives::Semaphore<M>;
+/// A permit that keeps its semaphore. See [`primitives::OwnedPermit`].
+#[cfg(not(all(test, petla_loom)))]
+pub type OwnedPermit = primitives::OwnedPermit<M>;
 /// A permit of a semaphore. See [`primitives::Permit`].
 pub type Permit<'a> = primitives::Permit<'a, M>;
-/// Something that happens, and that many wait for. See [`primitives::Event`].
-pub type Event = primitives::Event<M>;
-/// A queue: first in, first out. See [`primitives::Queue`].
-pub type Queue<T> = primitives::Queue<T, primitives::Fifo, M>;
-/// A stack: last in, first out. See [`primitives::Queue`].
-pub type LifoQueue<T> = primitives::Queue<T, primitives::Lifo, M>;
 /// A queue that gives the item of the smallest priority first: `put((2, job))`. Equal ones come
 /// in the order they were put. See [`primitives::ByPriority`].
 pub type PriorityQueue<P, T> = primitives::Queue<(P, T), primitives::ByPriority, M>;
-/// A point that nobody passes until all have reached it. See [`primitives::Barrier`].
-pub type Barrier = primitives::Barrier<M>;
-/// Lets so many in at a time, and knows whom. See [`primitives::CapacityLimiter`].
-pub type CapacityLimiter = primitives::CapacityLimiter<M>;
-/// The latest value of something. See [`primitives::Watch`].
-pub type Watch<T> = primitives::Watch<T, M>;
-/// What puts items into a [`channel`]. See [`primitives::Sender`].
-pub type Sender<T> = primitives::Sender<T, M>;
+/// A queue: first in, first out. See [`primitives::Queue`].
+pub type Queue<T> = primitives::Queue<T, primitives::Fifo, M>;
+/// The right to read a value. See [`primitives::ReadGuard`].
+pub type ReadGuard<'a, T> = primitives::ReadGuard<'a, T, M>;
 /// What takes items out of a [`channel`]. See [`primitives::Receiver`].
 pub type Receiver<T> = primitives::Receiver<T, M>;
+/// A value that many can read, or one can change. See [`primitives::RwLock`].
+pub type RwLock<T> = primitives::RwLock<T, M>;
+/// At most so many at a time. See [`primitives::Semaphore`].
+pub type Semaphore = primitives::Semaphore<M>;
+/// What puts items into a [`channel`]. See [`primitives::Sender`].
+pub type Sender<T> = primitives::Sender<T, M>;
 /// What sets the value of a [`oneshot`]. See [`primitives::Setter`].
 pub type Setter<T> = primitives::Setter<T, M>;
-/// What awaits the value of a [`oneshot`]. See [`primitives::Getter`].
-pub type Getter<T> = primitives::Getter<T, M>;
+/// A place in a limiter. See [`primitives::Token`].
+pub type Token<'a> = primitives::Token<'a, M>;
+/// The latest value of something. See [`primitives::Watch`].
+pub type Watch<T> = primitives::Watch<T, M>;
+/// One who waits for a watch's changes. See [`primitives::Watcher`].
+pub type Watcher<'a, T> = primitives::Watcher<'a, T, M>;
 
 /// A queue that is shut down when its last sender, or its last receiver, is dropped.
 ///

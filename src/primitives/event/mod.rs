@@ -4,7 +4,7 @@
 //! nobody, and never lapses.
 //!
 //! One word says all that the quick paths need: `generation << 2 | SET | WAITERS`. The generation
-//! counts how often the event became set, so that a wait, which noted it when it was created,
+//! counts the sets, so that a wait, which noted it when it was created,
 //! also sees a `set` that a `clear` followed at once.
 //!
 //! Who waits stands in `WAIT`. A `set` moves that whole line to `WOKEN` in one step, and notifies
@@ -103,9 +103,6 @@ impl<M: Mode> News<M> {
 /// The word after a set, when `WAIT` is empty.
 #[inline(always)]
 fn after_set(word: usize) -> usize {
-    if word & SET != 0 {
-        return word;
-    }
     (word & !WAITERS).wrapping_add(GENERATION) | SET
 }
 
@@ -194,7 +191,7 @@ new!(Shared, AtomicUsize::new);
 impl<M: Mode> Event<M> {
     /// Waits until the event is set; without suspension if it is.
     ///
-    /// Once the event became set since this call, the wait is over, even if a
+    /// Once [`set`](Self::set) was called after this, the wait is over, even if a
     /// [`clear`](Self::clear) followed before the future was first polled, or before the woken
     /// task ran.
     ///
@@ -224,7 +221,7 @@ impl<M: Mode> Event<M> {
     }
 
     /// Sets the event: wakes all who wait, in the order in which they began to, and lets all who
-    /// come go on until it is cleared. If it is set already, nothing changes.
+    /// come go on until it is cleared.
     ///
     /// # asyncio
     /// `Event.set`.

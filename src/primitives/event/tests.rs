@@ -69,6 +69,20 @@ impl Wake for Numbered {
 }
 
 in_both_modes! {
+    fn a_set_counts_also_if_it_finds_the_event_set<M>(event) {
+        event.set();
+        let (one, other) = (event.wait(), event.wait());
+        event.clear();
+        let (mut one, mut other) = (Box::pin(one), Box::pin(other));
+        assert!(!is_over(&mut one), "it was cleared, and no set came since");
+        event.set();
+        event.set();
+        let mut wait = Box::pin(event.wait());
+        event.set();
+        event.clear();
+        assert!(is_over(&mut wait) && is_over(&mut one) && is_over(&mut other));
+    }
+
     /// asyncio's L9.
     fn a_wait_on_a_set_event_does_not_suspend<M>(event) {
         event.set();
