@@ -14,9 +14,10 @@
 
 use std::time::Instant;
 
-use petla_bench::queues::{Queues, UNBOUNDED};
+use petla_bench::libraries::{AsyncLock, Open, PetlaLocal, PetlaSync};
+use petla_bench::queues::{LocalSyncUnbounded, Queues, TokioUnbounded, UNBOUNDED};
 use petla_bench::runtimes::{Runtime, in_task};
-use petla_bench::{Cost, Figure, Sizes, Unit, on_every_queue};
+use petla_bench::{Cost, Figure, Sizes, Unit, on_libraries};
 
 /// The program's own number; criterion gets a tenth.
 const ACTIONS: Sizes = Sizes {
@@ -36,7 +37,11 @@ pub(crate) fn figures() -> Vec<Figure> {
         unit: Unit::MillisecondsInAll,
         operations_each: 1,
         sizes: ACTIONS,
-        contenders: on_every_queue!(loop_program, TokioUnbounded, LocalSyncUnbounded),
+        contenders: on_libraries!(loop_program: PetlaLocal, PetlaSync;
+            TokioLocal with TokioUnbounded,
+            TokioCurrentThread with TokioUnbounded,
+            Smol with AsyncLock,
+            Monoio with LocalSyncUnbounded),
     }]
 }
 
@@ -60,7 +65,7 @@ fn loop_program<R: Runtime, Q: Queues>(size: usize) -> Cost {
 
 async fn produce<R: Runtime, Q: Queues>(name: usize, count: usize, queue: Q::Sender<Item>) {
     for number in 0..count {
-        Q::put(&queue, (name, number, Instant::now())).await;
+        Q::put(&queue, (name, number, Instant::now())).await.open();
         R::yield_now().await;
     }
 }
@@ -72,7 +77,7 @@ async fn consume<R: Runtime, Q: Queues>(
 ) -> [usize; PRODUCERS] {
     let mut taken = [0; PRODUCERS];
     for _ in 0..count {
-        let (producer, number, put_at) = Q::get(&mut queue).await;
+        let (producer, number, put_at) = Q::get(&mut queue).await.open();
         assert_eq!(number, taken[producer]);
         assert!(put_at <= Instant::now());
         taken[producer] += 1;

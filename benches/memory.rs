@@ -1,13 +1,11 @@
 //! How much memory does a task take that only waits?
 //!
-//! `mem_idle_task`: 200,000 tasks wait for something that never comes, on one object that they
-//! share; the growth of the process's resident memory (`VmRSS`), a task. It counts everything: the
-//! task, its future, the runtime's slot, what the object keeps of a waiter, `malloc`'s rounding.
+//! `mem_idle_task`: 200,000 tasks wait for one event that is never set; the growth of the process's
+//! resident memory (`VmRSS`), a task. It counts everything: the task, its future, the runtime's
+//! slot, what the event keeps of a waiter, `malloc`'s rounding.
 //!
-//! petla's tasks wait in `local::Queue::get`, smol's in `async_channel`'s `recv`. tokio's and
-//! local-sync's queues allow only one receiver; their tasks wait for the smallest thing those
-//! have for many waiters: a `Notify`, a semaphore's permit. Nobody wakes a task: one that ended
-//! would panic.
+//! tokio's tasks wait for a `Notify`, smol's for an `event_listener::Event`, monoio's for a permit
+//! of a semaphore. A task that was woken would panic.
 //!
 //! Each measurement is a process of its own, since memory once freed stays resident. Not measured:
 //! the runtime's fixed part (the first tasks are spawned before the first reading). Checked: all
@@ -15,10 +13,11 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::future::Future;
 use std::process::{Command, exit};
 use std::rc::Rc;
 
+use petla_bench::events::Events;
+use petla_bench::libraries::{AsyncLock, LocalSync, PetlaLocal, Tokio};
 use petla_bench::runtimes::{
     Monoio, Petla, Runtime, Smol, TokioCurrentThread, TokioLocal, in_task,
 };
@@ -52,20 +51,16 @@ pub(crate) fn figures() -> Vec<Figure> {
 type Entry = (&'static str, fn(usize) -> Cost, fn(usize) -> u64);
 
 const CONTENDERS: [Entry; 5] = [
-    (Petla::NAME, in_child::<Petla>, petla),
-    (
-        TokioLocal::NAME,
-        in_child::<TokioLocal>,
-        tokio::<TokioLocal>,
-    ),
-    (
-        TokioCurrentThread::NAME,
-        in_child::<TokioCurrentThread>,
-        tokio::<TokioCurrentThread>,
-    ),
-    (Smol::NAME, in_child::<Smol>, smol),
-    (Monoio::NAME, in_child::<Monoio>, monoio),
+    entry::<Petla, PetlaLocal>(),
+    entry::<TokioLocal, Tokio>(),
+    entry::<TokioCurrentThread, Tokio>(),
+    entry::<Smol, AsyncLock>(),
+    entry::<Monoio, LocalSync>(),
 ];
+
+const fn entry<R: Runtime, E: Events>() -> Entry {
+    (R::NAME, in_child::<R>, idle_bytes::<R, E>)
+}
 
 fn in_child<R: Runtime>(size: usize) -> Cost {
     let program = std::env::current_exe().expect("the benchmark's own path");
@@ -105,70 +100,27 @@ pub(crate) fn serve_parent() {
     exit(0); // without dropping 200,000 tasks
 }
 
-fn petla(size: usize) -> u64 {
-    let queue = Rc::new(petla::local::Queue::<()>::bounded(1));
-    idle_bytes::<Petla, _>(size, move || {
-        let queue = queue.clone();
-        async move {
-            BEGUN.set(BEGUN.get() + 1);
-            let _ = queue.get().await;
-            unreachable!("nobody puts");
-        }
-    })
-}
-
-fn tokio<R: Runtime>(size: usize) -> u64 {
-    let never = Rc::new(tokio::sync::Notify::new());
-    idle_bytes::<R, _>(size, move || {
-        let never = never.clone();
-        async move {
-            BEGUN.set(BEGUN.get() + 1);
-            never.notified().await;
-            unreachable!("nobody notifies");
-        }
-    })
-}
-
-fn smol(size: usize) -> u64 {
-    let (_sender, receiver) = async_channel::bounded::<()>(1);
-    let receiver = Rc::new(receiver);
-    idle_bytes::<Smol, _>(size, move || {
-        let receiver = receiver.clone();
-        async move {
-            BEGUN.set(BEGUN.get() + 1);
-            let _ = receiver.recv().await;
-            unreachable!("nobody sends");
-        }
-    })
-}
-
-fn monoio(size: usize) -> u64 {
-    let never = Rc::new(local_sync::semaphore::Semaphore::new(0));
-    idle_bytes::<Monoio, _>(size, move || {
-        let never = never.clone();
-        async move {
-            BEGUN.set(BEGUN.get() + 1);
-            let _ = never.acquire().await;
-            unreachable!("nobody releases");
-        }
-    })
-}
-
 thread_local! {
     /// How many tasks have begun to wait; not in the tasks, so as not to enlarge them.
     static BEGUN: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How many bytes the process grows by `size` tasks that `wait` makes.
-fn idle_bytes<R: Runtime, F>(size: usize, wait: impl Fn() -> F + 'static) -> u64
-where
-    F: Future<Output = ()> + 'static,
-{
+/// How many bytes the process grows by `size` tasks that wait.
+fn idle_bytes<R: Runtime, E: Events>(size: usize) -> u64 {
     in_task::<R, _>(async move {
-        (0..WARM_UP_TASKS).for_each(|_| R::detach(wait()));
+        let event = Rc::new(E::new());
+        let wait = |_| {
+            let event = event.clone();
+            R::detach(async move {
+                BEGUN.set(BEGUN.get() + 1);
+                E::wait(&event).await;
+                unreachable!("nobody sets the event");
+            });
+        };
+        (0..WARM_UP_TASKS).for_each(wait);
         until_begun::<R>(WARM_UP_TASKS).await;
         let before = resident_bytes();
-        (0..size).for_each(|_| R::detach(wait()));
+        (0..size).for_each(wait);
         until_begun::<R>(WARM_UP_TASKS + size).await;
         resident_bytes() - before
     })

@@ -6,19 +6,23 @@
 //!   want; one in 64 waits. Nanoseconds an item.
 //! - `queue_mpsc`: 100 producers and room for 64, so that producers always wait in line: the cost
 //!   of a fair queue under pressure. Nanoseconds an item.
+//! - `channel_spsc`: the same as `queue_spsc`, with petla's `channel`, the queue of two ends that
+//!   its last end closes. The peers' queues are all of that kind.
 //!
-//! Each runtime uses the queue that its users use; petla's has two modes, `local` (one loop) and
-//! `sync` (any thread). tokio's and smol's queues may cross threads, as `sync` may; monoio's
-//! (`local-sync`) may not, and does not keep order among waiting producers.
+//! Each runtime uses the queue that its users use, and each queue is measured on petla's executor
+//! too. petla's has two modes, `local` (one loop) and `sync` (any thread). tokio's and smol's
+//! queues may cross threads, as `sync` may; monoio's (`local-sync`) may not, and does not keep
+//! order among waiting producers. The local one of futures-intrusive has room for 64 always.
 //!
 //! Timed: from the first spawn to the last join. Checked: order with one producer, the sum with
 //! many.
 
 use std::time::Instant;
 
-use petla_bench::queues::Queues;
+use petla_bench::libraries::Open;
+use petla_bench::queues::{PetlaLocalChannel, PetlaSyncChannel, Queues};
 use petla_bench::runtimes::{Runtime, in_task};
-use petla_bench::{Cost, Figure, Sizes, Unit, on_every_queue};
+use petla_bench::{Cost, Figure, Sizes, Unit, on_all_libraries};
 
 /// Round trips.
 const TRIPS: Sizes = Sizes {
@@ -51,20 +55,13 @@ pub(crate) fn figures() -> Vec<Figure> {
         contenders,
     };
     vec![
+        figure("pingpong", TRIPS, on_all_libraries!(pingpong)),
+        figure("queue_spsc", ITEMS, on_all_libraries!(spsc)),
+        figure("queue_mpsc", ITEMS, on_all_libraries!(mpsc)),
         figure(
-            "pingpong",
-            TRIPS,
-            on_every_queue!(pingpong, TokioMpsc, LocalSync),
-        ),
-        figure(
-            "queue_spsc",
+            "channel_spsc",
             ITEMS,
-            on_every_queue!(queue_spsc, TokioMpsc, LocalSync),
-        ),
-        figure(
-            "queue_mpsc",
-            ITEMS,
-            on_every_queue!(queue_mpsc, TokioMpsc, LocalSync),
+            on_all_libraries!(spsc: PetlaLocalChannel, PetlaSyncChannel),
         ),
     ]
 }
@@ -76,13 +73,13 @@ fn pingpong<R: Runtime, Q: Queues>(size: usize) -> Cost {
         let start = Instant::now();
         let echo = R::spawn(async move {
             for _ in 0..size {
-                let number: usize = Q::get(&mut arrived).await;
-                Q::put(&back, number).await;
+                let number: usize = Q::get(&mut arrived).await.open();
+                Q::put(&back, number).await.open();
             }
         });
         for number in 0..size {
-            Q::put(&there, number).await;
-            assert_eq!(Q::get(&mut returned).await, number);
+            Q::put(&there, number).await.open();
+            assert_eq!(Q::get(&mut returned).await.open(), number);
         }
         echo.await;
         start.elapsed()
@@ -90,13 +87,13 @@ fn pingpong<R: Runtime, Q: Queues>(size: usize) -> Cost {
     elapsed.into()
 }
 
-fn queue_spsc<R: Runtime, Q: Queues>(size: usize) -> Cost {
+fn spsc<R: Runtime, Q: Queues>(size: usize) -> Cost {
     let elapsed = in_task::<R, _>(async move {
         let (sender, mut receiver) = Q::queue(CAPACITY);
         let start = Instant::now();
         let consumer = R::spawn(async move {
             for number in 0..size {
-                assert_eq!(Q::get(&mut receiver).await, number);
+                assert_eq!(Q::get(&mut receiver).await.open(), number);
             }
         });
         let producer = R::spawn(produce::<Q>(sender, size));
@@ -107,7 +104,7 @@ fn queue_spsc<R: Runtime, Q: Queues>(size: usize) -> Cost {
     elapsed.into()
 }
 
-fn queue_mpsc<R: Runtime, Q: Queues>(size: usize) -> Cost {
+fn mpsc<R: Runtime, Q: Queues>(size: usize) -> Cost {
     let each = size / PRODUCERS;
     let (elapsed, sum) = in_task::<R, _>(async move {
         let (sender, mut receiver) = Q::queue(CAPACITY);
@@ -115,7 +112,7 @@ fn queue_mpsc<R: Runtime, Q: Queues>(size: usize) -> Cost {
         let consumer = R::spawn(async move {
             let mut sum = 0;
             for _ in 0..each * PRODUCERS {
-                sum += Q::get(&mut receiver).await;
+                sum += Q::get(&mut receiver).await.open();
             }
             sum
         });
@@ -133,7 +130,7 @@ fn queue_mpsc<R: Runtime, Q: Queues>(size: usize) -> Cost {
 
 async fn produce<Q: Queues>(sender: Q::Sender<usize>, count: usize) {
     for number in 0..count {
-        Q::put(&sender, number).await;
+        Q::put(&sender, number).await.open();
     }
 }
 

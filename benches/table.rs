@@ -8,10 +8,13 @@
 
 mod loop_program;
 mod memory;
+mod primitives;
 mod queue;
 mod spawn;
 mod switch;
 mod timers;
+mod two_threads;
+mod uncontended;
 
 fn main() {
     memory::serve_parent();
@@ -19,6 +22,9 @@ fn main() {
         spawn::figures(),
         switch::figures(),
         queue::figures(),
+        uncontended::figures(),
+        primitives::figures(),
+        two_threads::figures(),
         loop_program::figures(),
         timers::figures(),
         memory::figures(),

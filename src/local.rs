@@ -37,7 +37,6 @@ pub type Lock<T> = primitives::Lock<T, M>;
 /// The right to a value alone. See [`primitives::LockGuard`].
 pub type LockGuard<'a, T> = primitives::LockGuard<'a, T, M>;
 /// A permit that keeps its semaphore. See [`primitives::OwnedPermit`].
-#[cfg(not(all(test, petla_loom)))]
 pub type OwnedPermit = primitives::OwnedPermit<M>;
 /// A permit of a semaphore. See [`primitives::Permit`].
 pub type Permit<'a> = primitives::Permit<'a, M>;

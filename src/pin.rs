@@ -25,8 +25,8 @@
 //! }
 //! ```
 //!
-//! It takes lifetimes and type parameters, with one bound each (or `?Sized`), and a `where` clause of
-//! `Type: Bound` items (write `T: A, T: B` for two bounds). Fields may have doc comments, a
+//! It takes lifetimes and type parameters, with one bound each (or `?Sized`), and a `where` clause
+//! of `Type: Bound` items (write `T: A, T: B` for two bounds). Fields may have doc comments, a
 //! visibility and `#[pin]`; the struct any attributes. `project` is private to the module.
 //!
 //! # Invariants

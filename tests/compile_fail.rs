@@ -15,6 +15,11 @@ use std::rc::Rc;
 use petla::error::Elapsed;
 use petla::event_loop::{Builder, CallHandle, LoopClosed, Report, RunError};
 use petla::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use petla::primitives::{
+    Acquire, AcquirePermit, AcquireToken, BarrierWait, EventWait, Local, OwnedPermit, Read, Shared,
+    Token, Wait, WaitFor, Watcher, Write,
+};
+use petla::sync::UntilCancelled;
 use petla::time::{MissedTick, Tick, YieldNow};
 use petla::{
     Cancelled, ContextVar, EventLoop, Interval, JoinError, LoopHandle, Panic, Reason, RemoteTask,
@@ -110,6 +115,115 @@ crosses_threads! {
     LoopClosed: true, true;
     TaskId: true, true;
     MissedTick: true, true;
+}
+
+/// `Send`, but not `Sync`.
+type SendOnly = std::cell::Cell<u8>;
+/// `Sync`, but not `Send`.
+type SyncOnly = std::sync::MutexGuard<'static, u8>;
+/// Neither.
+type Stays = Rc<u8>;
+
+// Primitives, their guards and their futures. Send, Sync
+crosses_threads! {
+    // A lock hands its value from thread to thread, a guard shows it:
+    sync::Lock<SendOnly>: true, true;
+    sync::Lock<SyncOnly>: false, false;
+    sync::Lock<Stays>: false, false;
+    sync::LockGuard<'static, u8>: true, true;
+    sync::LockGuard<'static, SendOnly>: true, false;
+    sync::LockGuard<'static, SyncOnly>: false, false;
+    sync::LockGuard<'static, Stays>: false, false;
+    Acquire<'static, SendOnly, Shared>: true, true;
+    Acquire<'static, Stays, Shared>: false, false;
+    // Readers show it to several threads at once:
+    sync::RwLock<u8>: true, true;
+    sync::RwLock<SendOnly>: true, false;
+    sync::RwLock<SyncOnly>: false, false;
+    sync::RwLock<Stays>: false, false;
+    sync::ReadGuard<'static, u8>: true, true;
+    sync::ReadGuard<'static, SendOnly>: false, false;
+    sync::ReadGuard<'static, SyncOnly>: false, false;
+    Read<'static, u8, Shared>: true, true;
+    Read<'static, Stays, Shared>: false, false;
+    Write<'static, u8, Shared>: true, true;
+    Write<'static, Stays, Shared>: false, false;
+    // A wait for a condition has a guard in it:
+    sync::Condition: true, true;
+    Wait<'static, 'static, u8, Shared>: true, true;
+    Wait<'static, 'static, SendOnly, Shared>: true, false;
+    Wait<'static, 'static, Stays, Shared>: false, false;
+    WaitFor<'static, 'static, u8, fn(&mut u8) -> bool, Shared>: true, true;
+    WaitFor<'static, 'static, Stays, fn(&mut Stays) -> bool, Shared>: false, false;
+    // The others guard nothing:
+    sync::Semaphore: true, true;
+    sync::BoundedSemaphore: true, true;
+    sync::Permit<'static>: true, true;
+    OwnedPermit<Shared>: true, true;
+    AcquirePermit<'static, Shared>: true, true;
+    sync::Event: true, true;
+    EventWait<'static, Shared>: true, true;
+    sync::Barrier: true, true;
+    BarrierWait<'static, Shared>: true, true;
+    sync::CapacityLimiter: true, true;
+    Token<'static, Shared>: true, true;
+    AcquireToken<'static, Shared>: true, true;
+    sync::CancelToken: true, true;
+    UntilCancelled<'static>: true, true;
+    // Values that are handed over:
+    sync::Sender<SendOnly>: true, true;
+    sync::Sender<Stays>: false, false;
+    sync::Receiver<SendOnly>: true, true;
+    sync::Receiver<Stays>: false, false;
+    sync::Setter<SendOnly>: true, true;
+    sync::Setter<Stays>: false, false;
+    sync::Getter<SendOnly>: true, true;
+    sync::Getter<Stays>: false, false;
+    // A value that several look at:
+    sync::Watch<u8>: true, true;
+    sync::Watch<SendOnly>: false, false;
+    sync::Watch<Stays>: false, false;
+    Watcher<'static, u8, Shared>: true, true;
+}
+
+// Nothing of `local` leaves its thread.
+crosses_threads! {
+    local::Lock<u8>: false, false;
+    local::LockGuard<'static, u8>: false, false;
+    Acquire<'static, u8, Local>: false, false;
+    local::RwLock<u8>: false, false;
+    local::ReadGuard<'static, u8>: false, false;
+    Read<'static, u8, Local>: false, false;
+    Write<'static, u8, Local>: false, false;
+    local::Condition: false, false;
+    Wait<'static, 'static, u8, Local>: false, false;
+    local::Semaphore: false, false;
+    local::BoundedSemaphore: false, false;
+    local::Permit<'static>: false, false;
+    OwnedPermit<Local>: false, false;
+    AcquirePermit<'static, Local>: false, false;
+    local::Event: false, false;
+    EventWait<'static, Local>: false, false;
+    local::Barrier: false, false;
+    BarrierWait<'static, Local>: false, false;
+    local::CapacityLimiter: false, false;
+    Token<'static, Local>: false, false;
+    AcquireToken<'static, Local>: false, false;
+    local::Sender<u8>: false, false;
+    local::Receiver<u8>: false, false;
+    local::Setter<u8>: false, false;
+    local::Getter<u8>: false, false;
+    local::Watch<u8>: false, false;
+    Watcher<'static, u8, Local>: false, false;
+}
+
+#[test]
+fn waits_that_own_or_limit_something_cross_threads_too() {
+    fn crosses<T: Send + Sync>(_: T) {}
+    let (lock, condition) = (sync::Lock::new(1), sync::Condition::new());
+    let guard = lock.blocking_lock();
+    crosses(condition.wait_for_timeout(guard, std::time::Duration::MAX, |n| *n > 1));
+    crosses(std::sync::Arc::new(sync::Semaphore::new(1)).acquire_owned());
 }
 
 #[test]

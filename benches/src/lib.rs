@@ -1,8 +1,9 @@
 //! The shared harness of the benchmarks: petla beside tokio, smol and monoio.
 //!
 //! "Faster than tokio" is a claim about two programs that do the same work. Here that is so by
-//! construction: a workload is one function, generic over the runtime ([`runtimes`]) and the queue
-//! ([`queues`]); a [`Figure`] lists it once for each of them. Two runners take the same figures:
+//! construction: a workload is one function, generic over the runtime ([`runtimes`]) and the
+//! library of primitives ([`libraries`]); a [`Figure`] lists it once for each pair. Two runners
+//! take the same figures:
 //!
 //! - [`criterion_main`] serves `cargo bench --bench spawn`: one runtime after the other, with
 //!   criterion's statistics. It is the tool for work on one figure.
@@ -15,17 +16,23 @@
 //! # Invariants
 //! - **Timed inside**: a workload starts its runtime first and reads the clock inside a task.
 //! - **Checked**: a workload counts or sums what it did and panics if that is wrong.
-//! - **One core**: under `--bench` the process, helper threads included, is pinned to one CPU.
+//! - **One core**: under `--bench` the process, helper threads included, is pinned to one CPU; the
+//!   threads of a workload of two threads are pinned to one each.
 //!
 //! # Not here
 //! The workloads (a file a subject, beside this directory) and the echo benchmark's processes.
 
+pub mod events;
+pub mod heap;
+pub mod libraries;
+pub mod locks;
 mod monoio_yield;
 pub mod pinned;
 pub mod queues;
 pub mod runtimes;
 pub mod sys;
 pub mod table;
+pub mod values;
 
 use std::time::Duration;
 
@@ -99,8 +106,17 @@ impl From<Duration> for Cost {
     }
 }
 
-/// The column of petla's `sync` queues.
+/// The column of petla, and of its `local` primitives.
+pub const PETLA: &str = "petla";
+
+/// The column of petla's `sync` primitives.
 pub const PETLA_SYNC: &str = "petla sync";
+
+/// The column of what a lock of one thread cannot be below: a store before and one after.
+pub const TWO_STORES: &str = "two stores";
+
+/// The column of what a lock between threads cannot be below: a compare-and-swap before and after.
+pub const TWO_CAS: &str = "two CAS";
 
 /// One [`Contender`] a runtime: `on_every_runtime!(work)` where `fn work<R: Runtime>(size: usize)`.
 #[macro_export]
@@ -115,30 +131,6 @@ macro_rules! on_every_runtime {
             run: $work::<$crate::runtimes::$runtime>,
         }),+]
     };
-}
-
-/// One [`Contender`] a runtime with its queue, where `fn work<R: Runtime, Q: Queues>(size: usize)`.
-#[macro_export]
-macro_rules! on_every_queue {
-    ($work:ident, $tokio:ident, $local_sync:ident) => {{
-        use $crate::queues::{AsyncChannel, PetlaLocal, PetlaSync, $local_sync, $tokio};
-        use $crate::runtimes::{Monoio, Petla, Runtime, Smol, TokioCurrentThread, TokioLocal};
-        let contender = |name, run| $crate::Contender { name, run };
-        vec![
-            contender(
-                Petla::NAME,
-                $work::<Petla, PetlaLocal> as fn(usize) -> $crate::Cost,
-            ),
-            contender($crate::PETLA_SYNC, $work::<Petla, PetlaSync>),
-            contender(TokioLocal::NAME, $work::<TokioLocal, $tokio>),
-            contender(
-                TokioCurrentThread::NAME,
-                $work::<TokioCurrentThread, $tokio>,
-            ),
-            contender(Smol::NAME, $work::<Smol, AsyncChannel>),
-            contender(Monoio::NAME, $work::<Monoio, $local_sync>),
-        ]
-    }};
 }
 
 /// Whether to measure: `cargo bench` passes `--bench`, `cargo test --benches` does not.

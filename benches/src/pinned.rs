@@ -24,19 +24,23 @@ impl<F> FromIterator<F> for PinnedSlice<F> {
     }
 }
 
+impl<F> PinnedSlice<F> {
+    /// Each, pinned, in order.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = Pin<&mut F>> {
+        // SAFETY: nothing is moved out of the slice: each element is only pinned again below.
+        let elements = unsafe { self.0.as_mut().get_unchecked_mut() };
+        // SAFETY: by Pinned the element stays where it is until it is dropped there.
+        let pinned = |element| unsafe { Pin::new_unchecked(element) };
+        elements.iter_mut().map(pinned)
+    }
+}
+
 impl<F: Future> PinnedSlice<F> {
     /// Polls each future once, in order; how many are pending.
     ///
     /// None may have ended before.
     pub fn poll_all(&mut self, cx: &mut Context<'_>) -> usize {
-        // SAFETY: nothing is moved out of the slice: each element is only pinned again below.
-        let futures = unsafe { self.0.as_mut().get_unchecked_mut() };
-        let mut pending = 0;
-        for future in futures {
-            // SAFETY: by Pinned the element stays where it is until it is dropped there.
-            let future = unsafe { Pin::new_unchecked(future) };
-            pending += usize::from(future.poll(cx).is_pending());
-        }
-        pending
+        let pending = |future: Pin<&mut F>| usize::from(future.poll(cx).is_pending());
+        self.iter_mut().map(pending).sum()
     }
 }

@@ -1,4 +1,4 @@
-//! The queues side by side: what each runtime's users put between two tasks.
+//! The queues side by side: what users put between two tasks.
 //!
 //! The same idea as [`crate::runtimes`]: a workload is generic over [`Queues`], and only this file
 //! knows the types. petla comes twice, as its two modes cost differently: `local` stays on its
@@ -7,190 +7,239 @@
 //! # Invariants
 //! - **FIFO**: every queue here gives items in the order put, so workloads can check the order.
 //! - **Never closed**: a workload knows how many items come. Both ends live until the last one.
+//! - **Unwrapped**: `put` and `get` return the queue's own future; see [`crate::libraries`].
 //!
 //! # Not here
 //! Closing, `try_*`, several consumers: not every peer has them.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::rc::Rc;
 use std::sync::Arc;
+
+use crate::libraries::{
+    AsyncLock, Intrusive, IntrusiveLocal, Library, LocalSync, Open, PetlaLocal, PetlaSync, Tokio,
+};
 
 /// A kind of queue.
 pub trait Queues: 'static {
     /// The end that puts.
-    type Sender<T: 'static>: Clone + 'static;
+    type Sender<T: Send + 'static>: Clone + 'static;
     /// The end that gets.
-    type Receiver<T: 'static>: 'static;
+    type Receiver<T: Send + 'static>: 'static;
 
     /// A queue for `capacity` items, or for any number if this kind is unbounded.
-    fn queue<T: 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>);
+    fn queue<T: Send + 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>);
 
     /// Waits for room.
-    fn put<T: 'static>(sender: &Self::Sender<T>, item: T) -> impl Future<Output = ()>;
+    fn put<T: Send + 'static>(
+        sender: &Self::Sender<T>,
+        item: T,
+    ) -> impl Future<Output: Open<Value = ()>>;
 
     /// Waits for an item.
-    fn get<T: 'static>(receiver: &mut Self::Receiver<T>) -> impl Future<Output = T>;
+    fn get<T: Send + 'static>(
+        receiver: &mut Self::Receiver<T>,
+    ) -> impl Future<Output: Open<Value = T>>;
 }
 
 /// The capacity to give where the kind is unbounded.
 pub const UNBOUNDED: usize = usize::MAX;
 
-const OPEN: &str = "both ends of the queue are open";
+macro_rules! petla_queues {
+    ($library:ident, $queue:ty, $shared:ident) => {
+        impl Queues for $library {
+            type Sender<T: Send + 'static> = $shared<$queue>;
+            type Receiver<T: Send + 'static> = $shared<$queue>;
 
-/// `petla::local::Queue`.
-#[derive(Debug)]
-pub struct PetlaLocal;
+            fn queue<T: Send + 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
+                let queue = $shared::new(match capacity {
+                    UNBOUNDED => <$queue>::unbounded(),
+                    capacity => <$queue>::bounded(capacity),
+                });
+                (queue.clone(), queue)
+            }
 
-impl Queues for PetlaLocal {
-    type Sender<T: 'static> = Rc<petla::local::Queue<T>>;
-    type Receiver<T: 'static> = Rc<petla::local::Queue<T>>;
+            fn put<T: Send + 'static>(
+                sender: &Self::Sender<T>,
+                item: T,
+            ) -> impl Future<Output: Open<Value = ()>> {
+                sender.put(item)
+            }
 
-    fn queue<T: 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        let queue = Rc::new(match capacity {
-            UNBOUNDED => petla::local::Queue::unbounded(),
-            capacity => petla::local::Queue::bounded(capacity),
-        });
-        (queue.clone(), queue)
-    }
-
-    async fn put<T: 'static>(sender: &Self::Sender<T>, item: T) {
-        assert!(sender.put(item).await.is_ok(), "{OPEN}");
-    }
-
-    async fn get<T: 'static>(receiver: &mut Self::Receiver<T>) -> T {
-        receiver.get().await.expect(OPEN)
-    }
-}
-
-/// `petla::sync::Queue`.
-#[derive(Debug)]
-pub struct PetlaSync;
-
-impl Queues for PetlaSync {
-    type Sender<T: 'static> = Arc<petla::sync::Queue<T>>;
-    type Receiver<T: 'static> = Arc<petla::sync::Queue<T>>;
-
-    fn queue<T: 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        let queue = Arc::new(match capacity {
-            UNBOUNDED => petla::sync::Queue::unbounded(),
-            capacity => petla::sync::Queue::bounded(capacity),
-        });
-        (queue.clone(), queue)
-    }
-
-    async fn put<T: 'static>(sender: &Self::Sender<T>, item: T) {
-        assert!(sender.put(item).await.is_ok(), "{OPEN}");
-    }
-
-    async fn get<T: 'static>(receiver: &mut Self::Receiver<T>) -> T {
-        receiver.get().await.expect(OPEN)
-    }
-}
-
-/// `tokio::sync::mpsc::channel`.
-#[derive(Debug)]
-pub struct TokioMpsc;
-
-impl Queues for TokioMpsc {
-    type Sender<T: 'static> = tokio::sync::mpsc::Sender<T>;
-    type Receiver<T: 'static> = tokio::sync::mpsc::Receiver<T>;
-
-    fn queue<T: 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        tokio::sync::mpsc::channel(capacity)
-    }
-
-    async fn put<T: 'static>(sender: &Self::Sender<T>, item: T) {
-        assert!(sender.send(item).await.is_ok(), "{OPEN}");
-    }
-
-    async fn get<T: 'static>(receiver: &mut Self::Receiver<T>) -> T {
-        receiver.recv().await.expect(OPEN)
-    }
-}
-
-/// `tokio::sync::mpsc::unbounded_channel`.
-#[derive(Debug)]
-pub struct TokioUnbounded;
-
-impl Queues for TokioUnbounded {
-    type Sender<T: 'static> = tokio::sync::mpsc::UnboundedSender<T>;
-    type Receiver<T: 'static> = tokio::sync::mpsc::UnboundedReceiver<T>;
-
-    fn queue<T: 'static>(_capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        tokio::sync::mpsc::unbounded_channel()
-    }
-
-    async fn put<T: 'static>(sender: &Self::Sender<T>, item: T) {
-        assert!(sender.send(item).is_ok(), "{OPEN}");
-    }
-
-    async fn get<T: 'static>(receiver: &mut Self::Receiver<T>) -> T {
-        receiver.recv().await.expect(OPEN)
-    }
-}
-
-/// `async_channel`, smol's.
-#[derive(Debug)]
-pub struct AsyncChannel;
-
-impl Queues for AsyncChannel {
-    type Sender<T: 'static> = async_channel::Sender<T>;
-    type Receiver<T: 'static> = async_channel::Receiver<T>;
-
-    fn queue<T: 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        match capacity {
-            UNBOUNDED => async_channel::unbounded(),
-            capacity => async_channel::bounded(capacity),
+            fn get<T: Send + 'static>(
+                receiver: &mut Self::Receiver<T>,
+            ) -> impl Future<Output: Open<Value = T>> {
+                receiver.get()
+            }
         }
-    }
-
-    async fn put<T: 'static>(sender: &Self::Sender<T>, item: T) {
-        assert!(sender.send(item).await.is_ok(), "{OPEN}");
-    }
-
-    async fn get<T: 'static>(receiver: &mut Self::Receiver<T>) -> T {
-        receiver.recv().await.expect(OPEN)
-    }
+    };
 }
 
-/// `local_sync::mpsc::bounded`, for monoio.
+petla_queues!(PetlaLocal, petla::local::Queue<T>, Rc);
+petla_queues!(PetlaSync, petla::sync::Queue<T>, Arc);
+
+/// A queue of two ends, made by one function and waited for by two methods.
+macro_rules! two_ends {
+    ($library:ident, $sender:ty, $receiver:ty, $make:expr, $put:ident, $get:ident) => {
+        impl Queues for $library {
+            type Sender<T: Send + 'static> = $sender;
+            type Receiver<T: Send + 'static> = $receiver;
+
+            fn queue<T: Send + 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
+                $make(capacity)
+            }
+
+            fn put<T: Send + 'static>(
+                sender: &Self::Sender<T>,
+                item: T,
+            ) -> impl Future<Output: Open<Value = ()>> {
+                sender.$put(item)
+            }
+
+            fn get<T: Send + 'static>(
+                receiver: &mut Self::Receiver<T>,
+            ) -> impl Future<Output: Open<Value = T>> {
+                receiver.$get()
+            }
+        }
+    };
+}
+
+/// `petla::local::channel`.
 #[derive(Debug)]
-pub struct LocalSync;
+pub struct PetlaLocalChannel;
 
-impl Queues for LocalSync {
-    type Sender<T: 'static> = local_sync::mpsc::bounded::Tx<T>;
-    type Receiver<T: 'static> = local_sync::mpsc::bounded::Rx<T>;
-
-    fn queue<T: 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        local_sync::mpsc::bounded::channel(capacity)
-    }
-
-    async fn put<T: 'static>(sender: &Self::Sender<T>, item: T) {
-        assert!(sender.send(item).await.is_ok(), "{OPEN}");
-    }
-
-    async fn get<T: 'static>(receiver: &mut Self::Receiver<T>) -> T {
-        receiver.recv().await.expect(OPEN)
-    }
+impl Library for PetlaLocalChannel {
+    const NAME: &'static str = PetlaLocal::NAME;
 }
 
-/// `local_sync::mpsc::unbounded`, for monoio.
+two_ends!(
+    PetlaLocalChannel,
+    petla::local::Sender<T>,
+    petla::local::Receiver<T>,
+    petla::local::channel,
+    put,
+    get
+);
+
+/// `petla::sync::channel`.
 #[derive(Debug)]
-pub struct LocalSyncUnbounded;
+pub struct PetlaSyncChannel;
 
-impl Queues for LocalSyncUnbounded {
-    type Sender<T: 'static> = local_sync::mpsc::unbounded::Tx<T>;
-    type Receiver<T: 'static> = local_sync::mpsc::unbounded::Rx<T>;
+impl Library for PetlaSyncChannel {
+    const NAME: &'static str = PetlaSync::NAME;
+}
 
-    fn queue<T: 'static>(_capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        local_sync::mpsc::unbounded::channel()
-    }
+two_ends!(
+    PetlaSyncChannel,
+    petla::sync::Sender<T>,
+    petla::sync::Receiver<T>,
+    petla::sync::channel,
+    put,
+    get
+);
 
-    async fn put<T: 'static>(sender: &Self::Sender<T>, item: T) {
-        assert!(sender.send(item).is_ok(), "{OPEN}");
-    }
+two_ends!(
+    Tokio,
+    tokio::sync::mpsc::Sender<T>,
+    tokio::sync::mpsc::Receiver<T>,
+    tokio::sync::mpsc::channel,
+    send,
+    recv
+);
+two_ends!(
+    AsyncLock,
+    async_channel::Sender<T>,
+    async_channel::Receiver<T>,
+    async_channel,
+    send,
+    recv
+);
+two_ends!(
+    LocalSync,
+    local_sync::mpsc::bounded::Tx<T>,
+    local_sync::mpsc::bounded::Rx<T>,
+    local_sync::mpsc::bounded::channel,
+    send,
+    recv
+);
+two_ends!(
+    Intrusive,
+    futures_intrusive::channel::shared::Sender<T>,
+    futures_intrusive::channel::shared::Receiver<T>,
+    futures_intrusive::channel::shared::channel,
+    send,
+    receive
+);
+two_ends!(
+    IntrusiveLocal,
+    Rc<IntrusiveArray<T>>,
+    Rc<IntrusiveArray<T>>,
+    intrusive_array,
+    send,
+    receive
+);
 
-    async fn get<T: 'static>(receiver: &mut Self::Receiver<T>) -> T {
-        receiver.recv().await.expect(OPEN)
+fn async_channel<T>(capacity: usize) -> (async_channel::Sender<T>, async_channel::Receiver<T>) {
+    match capacity {
+        UNBOUNDED => async_channel::unbounded(),
+        capacity => async_channel::bounded(capacity),
     }
 }
+
+/// Room for a fixed number of items: a heap buffer's type cannot be named with this lock.
+type IntrusiveArray<T> = futures_intrusive::channel::LocalChannel<T, [T; 64]>;
+
+/// Ends of a queue with room for 64, if less was asked for: a workload that wants less must not
+/// put more.
+fn intrusive_array<T>(capacity: usize) -> (Rc<IntrusiveArray<T>>, Rc<IntrusiveArray<T>>) {
+    assert!(capacity <= 64, "the array's size is fixed");
+    let queue = Rc::new(IntrusiveArray::new());
+    (queue.clone(), queue)
+}
+
+/// A queue without a limit, where that is another type: its `put` never waits.
+macro_rules! unbounded {
+    ($(#[$doc:meta])* $name:ident, $sender:ty, $receiver:ty, $make:expr) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
+
+        impl Queues for $name {
+            type Sender<T: Send + 'static> = $sender;
+            type Receiver<T: Send + 'static> = $receiver;
+
+            fn queue<T: Send + 'static>(_capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
+                $make()
+            }
+
+            fn put<T: Send + 'static>(
+                sender: &Self::Sender<T>,
+                item: T,
+            ) -> impl Future<Output: Open<Value = ()>> {
+                ready(sender.send(item))
+            }
+
+            fn get<T: Send + 'static>(
+                receiver: &mut Self::Receiver<T>,
+            ) -> impl Future<Output: Open<Value = T>> {
+                receiver.recv()
+            }
+        }
+    };
+}
+
+unbounded!(
+    /// `tokio::sync::mpsc::unbounded_channel`.
+    TokioUnbounded,
+    tokio::sync::mpsc::UnboundedSender<T>,
+    tokio::sync::mpsc::UnboundedReceiver<T>,
+    tokio::sync::mpsc::unbounded_channel
+);
+unbounded!(
+    /// `local_sync::mpsc::unbounded`.
+    LocalSyncUnbounded,
+    local_sync::mpsc::unbounded::Tx<T>,
+    local_sync::mpsc::unbounded::Rx<T>,
+    local_sync::mpsc::unbounded::channel
+);

@@ -12,7 +12,7 @@
 //! - **One thread**: nothing here moves a task to another thread; `TokioCurrentThread` needs that.
 //!
 //! # Not here
-//! Queues ([`crate::queues`]), sockets (the echo benchmark), monoio's io_uring driver.
+//! Primitives ([`crate::libraries`]), sockets (the echo benchmark), monoio's io_uring driver.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -87,7 +87,7 @@ where
 pub struct Petla;
 
 impl Runtime for Petla {
-    const NAME: &'static str = "petla";
+    const NAME: &'static str = crate::PETLA;
 
     fn block_on<F: Future + 'static>(main: F) -> F::Output {
         petla::run(main)
@@ -218,7 +218,8 @@ pub fn tokio_current_thread() -> tokio::runtime::Runtime {
 struct OneThread<T>(T);
 
 // SAFETY: a `current_thread` runtime polls and drops its tasks on the thread in `block_on`. By
-// One thread, that thread also made the value, and no workload hands a waker or handle to another.
+// One thread, that thread also made the value, and no workload hands a handle to another. Wakers
+// may go there: one can queue its task, or free an ended one, whose value the handle has taken.
 unsafe impl<T> Send for OneThread<T> {}
 
 impl<F: Future> Future for OneThread<F> {

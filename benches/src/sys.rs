@@ -13,6 +13,7 @@
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 fn check(returned: libc::c_int) -> io::Result<libc::c_int> {
@@ -44,15 +45,28 @@ pub fn pin_to(cpu: usize) -> io::Result<()> {
     check(unsafe { libc::sched_setaffinity(0, size_of_val(&set), &set) }).map(drop)
 }
 
+/// What the process was allowed before [`pin_to_one_core`].
+static CPUS: OnceLock<Vec<usize>> = OnceLock::new();
+
 /// Pins to the last allowed CPU: the first one tends to take the interrupts. Says so if it cannot.
 pub fn pin_to_one_core() -> Option<usize> {
     let pinned = allowed_cpus().and_then(|cpus| {
         let last = *cpus.last().ok_or(io::ErrorKind::NotFound)?;
-        pin_to(last).map(|()| last)
+        pin_to(last)?;
+        CPUS.get_or_init(|| cpus);
+        Ok(last)
     });
     pinned
         .inspect_err(|error| eprintln!("not pinned to a core: {error}"))
         .ok()
+}
+
+/// If [`pin_to_one_core`] did, gives the calling thread a CPU by its `number` instead: while there
+/// are enough, each number has its own.
+pub fn pin_to_own_core(number: usize) {
+    if let Some(cpus) = CPUS.get() {
+        pin_to(cpus[number % cpus.len()]).expect("it was allowed before");
+    }
 }
 
 /// CPU time of the whole process, its ended threads included.

@@ -5,8 +5,8 @@
 //! that what moves is common to a row. The best of the rounds is the cost without disturbance;
 //! the median says how much disturbance there was.
 //!
-//! Two tables come out: the costs (best, and the median in brackets), and the ratios, which are
-//! what carries over from one machine to another.
+//! Of each kind of peer two tables come out: the costs (best, and the median in brackets), and the
+//! ratios, which are what carries over from one machine to another.
 //!
 //! # Invariants
 //! - **Interleaved**: round by round, A B C D, A B C D; never A A, B B.
@@ -20,33 +20,59 @@ use std::fs;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::Command;
 
-use crate::runtimes::{Monoio, Petla, Runtime, Smol, TokioCurrentThread, TokioLocal};
-use crate::{Figure, PETLA_SYNC, Unit, measuring, sys};
+use crate::libraries::{AsyncLock, Intrusive, IntrusiveLocal, Library, LocalSync, Tokio};
+use crate::runtimes::{Monoio, Runtime, Smol, TokioCurrentThread, TokioLocal};
+use crate::{Figure, PETLA, PETLA_SYNC, TWO_CAS, TWO_STORES, Unit, measuring, sys};
 
 /// Rounds unless `--rounds` says otherwise: a disturbance that lasts a second or two spoils one.
 const ROUNDS: usize = 7;
 
-const COLUMNS: [&str; 6] = [
-    Petla::NAME,
-    PETLA_SYNC,
-    TokioLocal::NAME,
-    TokioCurrentThread::NAME,
-    Smol::NAME,
-    Monoio::NAME,
+/// A table: petla beside peers of one kind. A figure with none of them is not in it.
+struct View {
+    title: &'static str,
+    peers: &'static [&'static str],
+}
+
+const VIEWS: [View; 2] = [
+    View {
+        title: "Each on its own runtime",
+        peers: &[
+            TokioLocal::NAME,
+            TokioCurrentThread::NAME,
+            Smol::NAME,
+            Monoio::NAME,
+        ],
+    },
+    View {
+        title: "Every primitive on petla's executor",
+        peers: &[
+            Tokio::NAME,
+            AsyncLock::NAME,
+            LocalSync::NAME,
+            IntrusiveLocal::NAME,
+            Intrusive::NAME,
+        ],
+    },
 ];
 
+/// What bounds which column from below.
+const LIMITS: [(&str, &str); 2] = [(PETLA, TWO_STORES), (PETLA_SYNC, TWO_CAS)];
+
 /// The crates whose versions belong to a result.
-const PEERS: [&str; 7] = [
+const PEERS: [&str; 10] = [
     "tokio",
     "async-executor",
     "async-io",
     "async-channel",
+    "async-lock",
+    "event-listener",
     "futures-lite",
     "monoio",
     "local-sync",
+    "futures-intrusive",
 ];
 
-/// Runs the figures that the arguments name (all, if none is named) and prints both tables.
+/// Runs the figures that the arguments name (all, if none is named) and prints the tables.
 ///
 /// Arguments: `--rounds N`, and parts of figures' names. Without `--bench`: one round of the
 /// smallest sizes, which only tests.
@@ -73,8 +99,10 @@ pub fn main(figures: Vec<Figure>) {
     if !measuring() {
         println!("Without --bench, the sizes are the smallest: a test, not a measurement.\n");
     }
-    println!("Best (and median) of the rounds:\n\n{}", costs(&rows));
-    println!("How many times petla's best:\n\n{}", ratios(&rows));
+    for view in &VIEWS {
+        view.print(&rows);
+    }
+    print_limits(&rows);
 }
 
 /// Prints what was measured on: processor, kernel, compiler, the peers' versions.
@@ -139,15 +167,21 @@ impl Row {
         self.rounds(column).map(|rounds| rounds[0])
     }
 
-    /// The best of those that are not petla.
-    fn best_peer(&self) -> f64 {
-        let peers = self
-            .cells
-            .iter()
-            .filter(|(name, _)| ![Petla::NAME, PETLA_SYNC].contains(name));
-        peers
-            .map(|(_, rounds)| rounds[0])
-            .fold(f64::INFINITY, f64::min)
+    /// Best and median of a column.
+    fn cell(&self, column: &str) -> String {
+        self.rounds(column).map_or("-".into(), |rounds| {
+            format!("{} ({})", short(rounds[0]), short(rounds[rounds.len() / 2]))
+        })
+    }
+
+    /// The unit, as printed.
+    fn unit(&self) -> &'static str {
+        match self.unit {
+            Unit::Nanoseconds => "ns",
+            Unit::Microseconds => "µs",
+            Unit::MillisecondsInAll => "ms",
+            Unit::Bytes => "bytes",
+        }
     }
 }
 
@@ -195,52 +229,93 @@ pub fn progress(text: Arguments<'_>) {
     }
 }
 
-fn header(last: &str) -> String {
-    let rule = "| --- ".repeat(COLUMNS.len() + 3);
-    format!(
-        "| figure | unit | {} | {last} |\n{rule}|\n",
-        COLUMNS.join(" | ")
-    )
+impl View {
+    fn print(&self, rows: &[Row]) {
+        let rows: Vec<&Row> = rows
+            .iter()
+            .filter(|row| self.best_peer(row).is_some())
+            .collect();
+        if rows.is_empty() {
+            return;
+        }
+        println!("### {}\n", self.title);
+        println!("Best (and median) of the rounds:\n\n{}", self.costs(&rows));
+        println!("How many times petla's best:\n\n{}", self.ratios(&rows));
+    }
+
+    fn columns(&self) -> impl Iterator<Item = &'static str> {
+        [PETLA, PETLA_SYNC]
+            .into_iter()
+            .chain(self.peers.iter().copied())
+    }
+
+    fn best_peer(&self, row: &Row) -> Option<f64> {
+        let bests = self.peers.iter().filter_map(|peer| row.best(peer));
+        bests.min_by(f64::total_cmp)
+    }
+
+    fn header(&self, last: &str) -> String {
+        let columns: Vec<&str> = self.columns().collect();
+        let rule = "| --- ".repeat(columns.len() + 3);
+        format!(
+            "| figure | unit | {} | {last} |\n{rule}|\n",
+            columns.join(" | ")
+        )
+    }
+
+    fn costs(&self, rows: &[&Row]) -> String {
+        let mut table = self.header("petla / best peer");
+        for row in rows {
+            let _ = write!(table, "| {} | {} ", row.name, row.unit());
+            for column in self.columns() {
+                let _ = write!(table, "| {} ", row.cell(column));
+            }
+            let share = |column| Some(row.best(column)? / self.best_peer(row)?);
+            let sync = share(PETLA_SYNC).map(|share| format!("sync {share:.2}"));
+            let local = share(PETLA).map(|share| format!("{share:.2}"));
+            let shares: Vec<String> = local.into_iter().chain(sync).collect();
+            let _ = writeln!(table, "| {} |", shares.join(", "));
+        }
+        table
+    }
+
+    fn ratios(&self, rows: &[&Row]) -> String {
+        let mut table = self.header("best peer");
+        for row in rows {
+            let petla = row.best(PETLA).or(row.best(PETLA_SYNC)).unwrap_or(f64::NAN);
+            let times =
+                |best: Option<f64>| best.map_or("-".into(), |best| format!("{:.2}", best / petla));
+            let _ = write!(table, "| {} | × ", row.name);
+            for column in self.columns() {
+                let _ = write!(table, "| {} ", times(row.best(column)));
+            }
+            let _ = writeln!(table, "| {} |", times(self.best_peer(row)));
+        }
+        table
+    }
 }
 
-fn costs(rows: &[Row]) -> String {
-    let mut table = header("petla / best peer");
+/// The figures that have a limit: petla beside what nothing of its kind can be below.
+fn print_limits(rows: &[Row]) {
+    let mut lines = String::new();
     for row in rows {
-        let unit = match row.unit {
-            Unit::Nanoseconds => "ns",
-            Unit::Microseconds => "µs",
-            Unit::MillisecondsInAll => "ms",
-            Unit::Bytes => "bytes",
-        };
-        let _ = write!(table, "| {} | {unit} ", row.name);
-        for column in COLUMNS {
-            let cell = row.rounds(column).map_or("-".into(), |rounds| {
-                format!("{} ({})", short(rounds[0]), short(rounds[rounds.len() / 2]))
-            });
-            let _ = write!(table, "| {cell} ");
+        for (column, limit) in LIMITS {
+            let (Some(best), Some(least)) = (row.best(column), row.best(limit)) else {
+                continue;
+            };
+            let (cell, limit_cell) = (row.cell(column), row.cell(limit));
+            let (name, unit, times) = (row.name, row.unit(), best / least);
+            let _ = writeln!(
+                lines,
+                "| {name} | {unit} | {column} | {cell} | {limit} | {limit_cell} | {times:.2} |"
+            );
         }
-        let share = |column| row.best(column).map(|best| best / row.best_peer());
-        let sync = share(PETLA_SYNC).map_or(String::new(), |share| format!(", sync {share:.2}"));
-        let local = share(Petla::NAME).map_or("-".into(), |share| format!("{share:.2}"));
-        let _ = writeln!(table, "| {local}{sync} |");
     }
-    table
-}
-
-fn ratios(rows: &[Row]) -> String {
-    let mut table = header("best peer");
-    for row in rows {
-        let petla = row.best(Petla::NAME).unwrap_or(f64::NAN);
-        let _ = write!(table, "| {} | × ", row.name);
-        for column in COLUMNS {
-            let cell = row
-                .best(column)
-                .map_or("-".into(), |best| format!("{:.2}", best / petla));
-            let _ = write!(table, "| {cell} ");
-        }
-        let _ = writeln!(table, "| {:.2} |", row.best_peer() / petla);
+    if !lines.is_empty() {
+        println!("### Beside bare instructions\n");
+        println!("| figure | unit | what | cost | limit | its cost | times the limit |");
+        println!("{}|\n{lines}", "| --- ".repeat(7));
     }
-    table
 }
 
 /// Three digits or more, none of them noise.

@@ -50,9 +50,7 @@ pub use queue::{
     Queue, Reserve, ShutDown, Slot, Store, Take, TooManyDone,
 };
 pub use rw_lock::{Read, RwLock, Write};
-#[cfg(not(all(test, petla_loom)))]
-pub use semaphore::OwnedPermit;
-pub use semaphore::{AcquirePermit, BoundedSemaphore, OverRelease, Permit, Semaphore};
+pub use semaphore::{AcquirePermit, BoundedSemaphore, OverRelease, OwnedPermit, Permit, Semaphore};
 pub use value::{LockGuard, ReadGuard};
 pub use watch::{Changed, Watch, Watcher};
 

@@ -43,7 +43,8 @@ impl<M: Mode> Condition<M> {
     ///     let (items, changed) = (Lock::new(vec![1]), Condition::new());
     ///     let guard = items.lock().await;
     ///     let limit = Duration::from_millis(1);
-    ///     let (items, full) = changed.wait_for_timeout(guard, limit, |items| items.len() > 1).await;
+    ///     let two = |items: &mut Vec<_>| items.len() > 1;
+    ///     let (items, full) = changed.wait_for_timeout(guard, limit, two).await;
     ///     assert!(!full);
     ///     assert_eq!(*items, [1]); // what came until then
     /// });

@@ -93,6 +93,7 @@ impl<M: Mode> Annex<M> {
     /// # Errors
     /// [`InUse`]: it is another list that uses it.
     pub(crate) fn move_first(&self, lines: &mut Lines<'_, M>, n: usize) -> Result<(), InUse> {
+        self.with(lines, |_| ())?;
         for _ in 0..n.min(self.len()) {
             let first = self.with(lines, |line| line.first())?;
             let Some(node) = first else { break };

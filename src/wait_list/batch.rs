@@ -67,7 +67,7 @@ impl Batch {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
                 match self.panic {
                     None => self.panic = Some(panic),
-                    Some(_) => mem::forget(panic), // to drop it is foreign code again
+                    Some(_) => discard(panic),
                 }
             }
         }
@@ -93,9 +93,16 @@ pub(crate) fn wake(waker: Waker) {
 #[cold]
 fn go_on(panic: Box<dyn Any + Send>) {
     if thread::panicking() {
-        mem::forget(panic); // to drop it is foreign code again
+        discard(panic);
     } else {
         resume_unwind(panic);
+    }
+}
+
+/// Drops a payload, which is foreign code again and may panic in its turn.
+fn discard(panic: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(again);
     }
 }
 

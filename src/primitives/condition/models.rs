@@ -4,7 +4,9 @@
 //! The value is in loom's own cell. A lost notification shows as a deadlock.
 //!
 //! # Bounds
-//! BOUNDS
+//! Here the bound on pre-emptions of `.ci/loom`. All orders were tried of `a_notification_is_..`,
+//! `a_notification_that_..`, `a_condition_goes_..` and `a_wait_that_nobody_..`. The others did not
+//! end in a minute; they were explored up to three pre-emptions, `a_cancelled_wait_..` up to four.
 //!
 //! # What the models catch
 //! `.ci/mutations/condition.txt` lists the mutations that they must catch, and `.ci/mutate` tries
@@ -21,9 +23,13 @@ use loom::cell::Cell;
 use loom::future::block_on;
 use loom::thread;
 
+use crate::primitives;
 use crate::primitives::value::Absence;
 use crate::rt::Arc;
-use crate::sync::{Condition, Lock};
+use crate::wait_list;
+
+type Lock<T> = primitives::Lock<T, wait_list::Shared>;
+type Condition = primitives::Condition<wait_list::Shared>;
 
 struct Shared {
     lock: Lock<Cell<usize>>,

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use super::OTHER_LOCK;
 use crate::pin::pinned;
-use crate::primitives::value::{Absence, LockGuard};
+use crate::primitives::value::{Absence, Back, LockGuard};
 use crate::wait_list::{Annex, InUse, Mode};
 
 pinned! {
@@ -117,7 +117,7 @@ impl<T: ?Sized, F, M: Mode> Debug for WaitFor<'_, '_, T, F, M> {
 }
 
 /// Releases the lock and panics, if the condition is used with another one.
-fn expect_one_lock<G>(guard: Result<G, (InUse, G)>) -> G {
+fn expect_one_lock<G>(guard: Back<G>) -> G {
     match guard {
         Ok(guard) => guard,
         Err((InUse, guard)) => {

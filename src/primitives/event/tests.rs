@@ -168,7 +168,7 @@ in_both_modes! {
         event.set();
         assert_eq!(word(), GENERATION | SET);
         event.set();
-        assert_eq!(word(), 2 * GENERATION | SET);
+        assert_eq!(word(), (2 * GENERATION) | SET);
         event.clear();
         event.clear();
         assert_eq!(word(), 2 * GENERATION);

@@ -65,10 +65,9 @@ impl Permits<Shared> {
     const_fn! {
         pub(super) fn new(permits: usize) -> Self {
             let word = AtomicUsize::new(permits << SHIFT);
-            let lines = [Line::new()];
-            Permits {
-                front: InPlace(WaitList::<Ledger<Shared>, Shared>::in_place(Ledger { word }, (), lines)),
-            }
+            let (ledger, lines) = (Ledger { word }, [Line::new()]);
+            let list = WaitList::<Ledger<Shared>, Shared>::in_place(ledger, (), lines);
+            Permits { front: InPlace(list) }
         }
     }
 }

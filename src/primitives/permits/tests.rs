@@ -8,9 +8,13 @@
 use std::future::Future;
 use std::mem;
 
+use crate::primitives;
 use crate::primitives::hand::{Boxed, in_task, poll};
-use crate::wait_list::has_unclaimed;
-use crate::{local, sync};
+use crate::wait_list::{Local, Shared, has_unclaimed};
+
+type Lock<T> = primitives::Lock<T, Local>;
+type Semaphore = primitives::Semaphore<Local>;
+type Condition = primitives::Condition<Local>;
 
 /// A future that `task` polled once, and that waits.
 fn waiting<'a, F: Future + 'a>(task: u32, future: F) -> Boxed<'a, F::Output> {
@@ -21,22 +25,22 @@ fn waiting<'a, F: Future + 'a>(task: u32, future: F) -> Boxed<'a, F::Output> {
 
 #[test]
 fn a_lock_is_two_words_in_local_and_three_in_sync() {
-    assert_eq!(size_of::<local::Lock<()>>(), 16);
-    assert_eq!(size_of::<sync::Lock<()>>(), 24);
-    assert_eq!(size_of::<local::Semaphore>(), 24);
-    assert_eq!(size_of::<sync::Semaphore>(), 32);
+    assert_eq!(size_of::<Lock<()>>(), 16);
+    assert_eq!(size_of::<primitives::Lock<(), Shared>>(), 24);
+    assert_eq!(size_of::<Semaphore>(), 24);
+    assert_eq!(size_of::<primitives::Semaphore<Shared>>(), 32);
 }
 
 #[test]
 fn a_lock_that_never_had_a_waiter_has_no_list() {
-    let lock = local::Lock::new(1);
+    let lock = Lock::new(1);
     drop(lock.try_lock());
     let guard = lock.try_lock();
     assert!(lock.try_lock().is_none());
     drop(guard);
     assert_eq!(lock.statistics().waiting, 0);
     assert!(format!("{lock:?}").contains('1'));
-    let semaphore = local::Semaphore::new(0);
+    let semaphore = Semaphore::new(0);
     assert!(semaphore.try_acquire().is_none());
     semaphore.add_permits(1);
     assert!(semaphore.try_acquire().is_some());
@@ -44,7 +48,7 @@ fn a_lock_that_never_had_a_waiter_has_no_list() {
 
 #[test]
 fn a_lock_that_its_task_looks_past_goes_to_the_next() {
-    let lock = local::Lock::new(());
+    let lock = Lock::new(());
     let guard = lock.try_lock();
     let (mut asleep, mut next) = (waiting(1, lock.lock()), waiting(2, lock.lock()));
     drop(guard);
@@ -58,7 +62,7 @@ fn a_lock_that_its_task_looks_past_goes_to_the_next() {
 
 #[test]
 fn a_lock_that_lapses_with_nobody_in_line_is_free() {
-    let lock = local::Lock::new(());
+    let lock = Lock::new(());
     let guard = lock.try_lock();
     let mut asleep = waiting(1, lock.lock());
     drop(guard);
@@ -75,7 +79,7 @@ fn a_lock_that_lapses_with_nobody_in_line_is_free() {
 
 #[test]
 fn permits_of_a_dropped_waiter_are_found_wherever_the_others_are() {
-    let semaphore = local::Semaphore::new(3);
+    let semaphore = Semaphore::new(3);
     let all = semaphore.try_acquire_many(3).unwrap();
     let granted = waiting(1, semaphore.acquire_many(2));
     drop(all); // two are granted, one is free, in front
@@ -93,7 +97,7 @@ fn permits_of_a_dropped_waiter_are_found_wherever_the_others_are() {
 
 #[test]
 fn a_grant_to_a_leaked_waiter_lapses_though_its_semaphore_moved() {
-    let semaphore = local::Semaphore::new(0);
+    let semaphore = Semaphore::new(0);
     mem::forget(waiting(1, semaphore.acquire()));
     let moved = Box::new(semaphore);
     moved.add_permits(1);
@@ -105,7 +109,7 @@ fn a_grant_to_a_leaked_waiter_lapses_though_its_semaphore_moved() {
 
 #[test]
 fn a_grant_to_a_leaked_waiter_outlives_its_lock() {
-    let lock = local::Lock::new(());
+    let lock = Lock::new(());
     let guard = lock.try_lock();
     mem::forget(waiting(1, lock.lock()));
     drop(guard);
@@ -116,7 +120,7 @@ fn a_grant_to_a_leaked_waiter_outlives_its_lock() {
 
 #[test]
 fn a_condition_keeps_its_notification_when_the_lock_lapses() {
-    let (lock, condition) = (local::Lock::new(0), local::Condition::new());
+    let (lock, condition) = (Lock::new(0), Condition::new());
     let mut asleep = waiting(1, condition.wait(lock.try_lock().unwrap()));
     let mut next = waiting(2, condition.wait(lock.try_lock().unwrap()));
     condition.notify(&lock.try_lock().unwrap(), 1);
@@ -131,7 +135,7 @@ fn a_condition_keeps_its_notification_when_the_lock_lapses() {
 
 #[test]
 fn a_notified_wait_that_is_dropped_after_its_lock_lapsed_notifies_the_next() {
-    let (lock, condition) = (local::Lock::new(0), local::Condition::new());
+    let (lock, condition) = (Lock::new(0), Condition::new());
     let asleep = waiting(1, condition.wait(lock.try_lock().unwrap()));
     let mut next = waiting(2, condition.wait(lock.try_lock().unwrap()));
     condition.notify(&lock.try_lock().unwrap(), 1);
@@ -145,16 +149,16 @@ fn a_notified_wait_that_is_dropped_after_its_lock_lapsed_notifies_the_next() {
 
 #[test]
 fn waiters_leaked_in_a_condition_are_told_of_a_lock_in_the_place_of_theirs() {
-    let condition = local::Condition::new();
+    let condition = Condition::new();
     // The lists of locks are of one size, so one of some dozen gets the place of the first.
     let mut locks = Vec::new();
     {
-        let lock = local::Lock::new(());
+        let lock = Lock::new(());
         mem::forget(waiting(1, condition.wait(lock.try_lock().unwrap())));
     }
     assert_eq!(condition.statistics().waiting, 1);
     for _ in 0..64 {
-        let lock = local::Lock::new(());
+        let lock = Lock::new(());
         let guard = lock.try_lock().unwrap();
         drop(waiting(2, lock.lock())); // makes the list
         let notified = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

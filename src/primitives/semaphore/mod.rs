@@ -12,7 +12,6 @@
 //! Waiting: `permits`. A number that changes while permits are out: `CapacityLimiter`.
 
 mod bounded;
-#[cfg(not(all(test, petla_loom)))] // loom's `Arc` can be no receiver
 mod owned;
 
 use std::fmt::{self, Debug, Formatter};
@@ -22,7 +21,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 pub use bounded::{BoundedSemaphore, OverRelease};
-#[cfg(not(all(test, petla_loom)))]
 pub use owned::OwnedPermit;
 
 use super::permits::{NEED_MAX, PERMITS_MAX, PermitWaiter, Permits};

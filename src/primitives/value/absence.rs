@@ -23,6 +23,9 @@ use crate::pin::pinned;
 use crate::primitives::permits::Ledger;
 use crate::wait_list::{Annex, Front, Guest, InUse, Mode};
 
+/// A guard that comes back: after the wait, or at once because it was refused.
+pub(in crate::primitives) type Back<G> = Result<G, (InUse, G)>;
+
 pinned! {
     /// Gives a guard up, waits in an annex, and gets it back; then it can be used again.
     pub(in crate::primitives) struct Absence<'c, 'a, T: ?Sized, M: Mode> {
@@ -62,7 +65,7 @@ impl<'c, 'a, T: ?Sized, M: Mode> Absence<'c, 'a, T, M> {
     pub(in crate::primitives) fn poll(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<LockGuard<'a, T, M>, (InUse, LockGuard<'a, T, M>)>> {
+    ) -> Poll<Back<LockGuard<'a, T, M>>> {
         let mut this = self.project();
         if let Some(guard) = this.guard.take() {
             let waker = cx.waker().clone();

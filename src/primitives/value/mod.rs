@@ -29,7 +29,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-pub(super) use absence::Absence;
+pub(super) use absence::{Absence, Back};
 
 use super::permits::{NEED_MAX, PermitWaiter, Permits};
 use super::{Local, Mode, RwLock, Shared, Statistics};
