@@ -7,10 +7,12 @@
 
 use std::future::Future;
 use std::mem;
+use std::task::{Context, Waker};
 
+use super::{PermitWaiter, Permits};
 use crate::primitives;
 use crate::primitives::hand::{Boxed, in_task, poll};
-use crate::wait_list::{Local, Shared, has_unclaimed};
+use crate::wait_list::{Front, Local, Shared, WAITERS, has_unclaimed};
 
 type Lock<T> = primitives::Lock<T, Local>;
 type Semaphore = primitives::Semaphore<Local>;
@@ -173,4 +175,22 @@ fn waiters_leaked_in_a_condition_are_told_of_a_lock_in_the_place_of_theirs() {
     in_task(1, || ());
     drop(locks);
     assert!(!has_unclaimed(1));
+}
+
+#[test]
+fn the_front_is_open_again_when_nobody_waits() {
+    let permits = Permits::<Local>::new(1);
+    let is_open = || permits.front.word().get() & WAITERS == 0;
+    assert!(permits.try_take(1) && is_open());
+    let mut waiter = Box::pin(PermitWaiter::unbound());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(permits.poll_take(waiter.as_mut(), &mut cx, 1).is_pending());
+    assert!(!is_open(), "who gives a permit must see who waits");
+    permits.give(1);
+    assert!(is_open(), "it is granted, and nobody is in line");
+    assert!(permits.poll_take(waiter.as_mut(), &mut cx, 1).is_ready());
+    permits.give(1);
+    assert!(is_open() && permits.front.list().is_some());
+    // Who finds too little in front looks inside, and leaves the front open too.
+    assert!(!permits.try_take(2) && is_open());
 }
