@@ -1,9 +1,13 @@
-//! The one file that knows whether the crate runs for real or inside loom.
+//! The one file that knows whether the crate runs for real or inside loom or shuttle.
 //!
 //! Everything that other threads can reach is built from these names, so that the models of
-//! `.ci/loom` exercise the very code that ships. With `--cfg petla_loom`, in tests only, they
-//! are loom's; otherwise the standard library's. The cfg has a name of its own so that
+//! `.ci/loom` and the scenes of `.ci/shuttle` exercise the very code that ships. With
+//! `--cfg petla_loom`, in tests only, they are loom's; with `--cfg petla_shuttle`, in tests only,
+//! they are shuttle's; otherwise the standard library's. The cfgs have names of their own so that
 //! dependencies do not switch with us.
+//!
+//! Shuttle's constructors are `const` and its `Arc` is the standard one, so its world needs no
+//! exception outside of this file. It has no cell of its own: what is in cells is not watched.
 //!
 //! # Not here
 //! `std::sync::atomic` used for plain data that only one thread ever changes (the slot keys
@@ -19,7 +23,13 @@ pub(crate) use loom::{
     sync::{Arc, Condvar, Mutex, MutexGuard},
 };
 
-#[cfg(not(all(test, petla_loom)))]
+#[cfg(all(test, petla_shuttle))]
+pub(crate) use shuttle::sync::{
+    Arc, Condvar, Mutex, MutexGuard,
+    atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
+};
+
+#[cfg(not(all(test, any(petla_loom, petla_shuttle))))]
 pub(crate) use std::sync::{
     Arc, Condvar, Mutex, MutexGuard,
     atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},

@@ -27,6 +27,8 @@ mod oneshot;
 mod permits;
 mod queue;
 mod rw_lock;
+#[cfg(all(test, petla_shuttle))]
+mod schedules;
 mod semaphore;
 #[allow(
     unsafe_code,

@@ -186,28 +186,44 @@ pub(crate) fn system_calls(file: &Source) -> Problems {
         .collect()
 }
 
-/// The modules with loom models of their own: they differ in places where loom's types do.
-pub(crate) fn modelled(files: &[Source]) -> HashSet<&str> {
-    let models = files.iter().filter(|file| is_model(file));
-    models.filter_map(Source::top_module).collect()
+/// The worlds beside the real one: the cfg of each, and the modules that are compiled in it alone.
+const WORLDS: [(&str, &str); 2] = [("petla_loom", "models"), ("petla_shuttle", "schedules")];
+
+/// The modules in which each world's cfg may stand beside `rt`: those with models or schedules
+/// of their own declare them, and may differ where that world's types do.
+pub(crate) fn cfg_homes(files: &[Source]) -> HashSet<(&str, &str)> {
+    let homes = |file| {
+        let worlds = WORLDS.into_iter();
+        let own = worlds.filter(move |(_, module)| is_in(file, module));
+        own.filter_map(|(cfg, _)| Some((cfg, file.top_module()?)))
+    };
+    files.iter().flat_map(homes).collect()
 }
 
 /// Loom models are compiled for tests only, and look into its cells through raw pointers.
 fn is_model(file: &Source) -> bool {
-    file.module().is_some_and(|path| path.contains(&"models"))
+    is_in(file, "models")
 }
 
-/// `cfg(petla_loom)` in `rt`, and in the modules that have models.
-pub(crate) fn loom_cfg(file: &Source, modelled: &HashSet<&str>) -> Problems {
-    let allowed = file
-        .top_module()
-        .is_none_or(|module| module == "rt" || modelled.contains(module));
-    let uses = file
-        .tokens()
-        .into_iter()
-        .filter(|token| !allowed && token.text == "petla_loom");
-    uses.map(|token| file.at(token.line, "`petla_loom` outside `rt` and what has models"))
-        .collect()
+fn is_in(file: &Source, module: &str) -> bool {
+    file.module().is_some_and(|path| path.contains(&module))
+}
+
+/// The cfg of a world in `rt`, and in its homes.
+pub(crate) fn world_cfgs(file: &Source, homes: &HashSet<(&str, &str)>) -> Problems {
+    let allowed = |cfg| {
+        let module = file.top_module();
+        module.is_none_or(|module| module == "rt" || homes.contains(&(cfg, module)))
+    };
+    let foreign = |(cfg, own)| {
+        let tokens = file.tokens().into_iter();
+        let uses = tokens.filter(move |token| token.text == cfg && !allowed(cfg));
+        uses.map(move |token| {
+            let problem = format!("`{cfg}` outside `rt` and what has {own}");
+            file.at(token.line, &problem)
+        })
+    };
+    WORLDS.into_iter().flat_map(foreign).collect()
 }
 
 /// Words for the desk, not for the tree.
