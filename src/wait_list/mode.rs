@@ -239,6 +239,8 @@ pub trait Word: Debug {
     fn add(&self, value: usize, order: Ordering) -> usize;
     /// Sets bits, and gives what was there.
     fn set_bits(&self, bits: usize, order: Ordering) -> usize;
+    /// Clears bits, and gives what was there.
+    fn clear_bits(&self, bits: usize, order: Ordering) -> usize;
 }
 
 impl Word for Cell<usize> {
@@ -276,6 +278,11 @@ impl Word for Cell<usize> {
     fn set_bits(&self, bits: usize, _: Ordering) -> usize {
         Cell::replace(self, self.get() | bits)
     }
+
+    #[inline(always)]
+    fn clear_bits(&self, bits: usize, _: Ordering) -> usize {
+        Cell::replace(self, self.get() & !bits)
+    }
 }
 
 impl Word for AtomicUsize {
@@ -308,6 +315,11 @@ impl Word for AtomicUsize {
     #[inline(always)]
     fn set_bits(&self, bits: usize, order: Ordering) -> usize {
         self.fetch_or(bits, order)
+    }
+
+    #[inline(always)]
+    fn clear_bits(&self, bits: usize, order: Ordering) -> usize {
+        self.fetch_and(!bits, order)
     }
 }
 

@@ -282,7 +282,7 @@ in_both_modes! {
         let guard = at_once(other.lock());
         assert_eq!(panic_text(|| condition.notify_all(&guard)), TEXT);
         assert_eq!(panic_text(|| condition.notify(&guard, 1)), TEXT);
-        condition.notify(&guard, 0); // says nothing to anybody
+        assert_eq!(panic_text(|| condition.notify(&guard, 0)), TEXT);
         drop(guard);
         condition.notify(&at_once(one.lock()), 1);
         drop(wait.ready());

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
+use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
 
 use petla::{local, sync};
 
@@ -186,23 +186,34 @@ impl Wake for Panics {
     }
 }
 
-#[test]
-fn a_waker_that_panics_while_a_guard_is_dropped_by_a_panic_does_not_end_the_process() {
-    let lock = local::Lock::new(());
-    let mut wait = Box::pin(lock.lock());
+/// Drops `held` in a panic, which wakes `waits` with a waker that panics; then it is granted.
+fn drop_in_a_panic<H, F: Future>(held: H, waits: &mut Pin<Box<F>>) {
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        let _guard = lock.try_lock();
+        let _held = held;
         let waker = Waker::from(Arc::new(Panics));
-        let polled = wait.as_mut().poll(&mut Context::from_waker(&waker));
+        let polled = waits.as_mut().poll(&mut Context::from_waker(&waker));
         assert!(polled.is_pending());
         raise("in the critical section")
     }));
     assert!(ended.is_err());
-    let polled = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert!(
-        matches!(polled, Poll::Ready(_)),
-        "it was granted all the same"
-    );
+    let polled = waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_ready(), "it was woken all the same");
+}
+
+#[test]
+fn a_waker_that_panics_while_a_guard_is_dropped_by_a_panic_does_not_end_the_process() {
+    let lock = local::Lock::new(());
+    drop_in_a_panic(lock.try_lock(), &mut Box::pin(lock.lock()));
+    let limiter = local::CapacityLimiter::new(1);
+    drop_in_a_panic(limiter.try_acquire(), &mut Box::pin(limiter.acquire()));
+    let queue = local::Queue::bounded(1);
+    let slot = std::pin::pin!(queue.reserve());
+    let slot = slot.poll(&mut Context::from_waker(Waker::noop()));
+    drop_in_a_panic(slot, &mut Box::pin(queue.put(1)));
+    let (setter, getter) = local::oneshot::<u8>();
+    drop_in_a_panic(setter, &mut Box::pin(getter));
+    let (mut setter, getter) = local::oneshot::<u8>();
+    drop_in_a_panic(getter, &mut Box::pin(setter.abandoned()));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::panic::Location;
 
 use super::rules::Rules;
-use crate::wait_list::{Mode, WaitList};
+use crate::wait_list::{Mode, WaitList, wake};
 
 /// One of a [`CapacityLimiter`](super::CapacityLimiter)'s tokens, given back when it is dropped.
 ///
@@ -31,7 +31,7 @@ impl<M: Mode> Drop for Token<'_, M> {
             .list
             .with(|state, lines| state.take_back(lines, self.key));
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 }

@@ -128,8 +128,9 @@ in_both_modes! {
         let bell = bell();
         assert!(bell.poll(&mut getter).is_pending());
         drop(setter);
-        assert_eq!((bell.rings(), Arc::strong_count(&bell)), (1, 1));
+        assert_eq!(bell.rings(), 1);
         assert_eq!(bell.poll(&mut getter), Poll::Ready(Err(Abandoned)));
+        assert_eq!(Arc::strong_count(&bell), 1);
         let (setter, mut getter) = oneshot::<u8>();
         drop(setter);
         assert_eq!(getter.get_nowait(), Err(Abandoned));
@@ -216,9 +217,11 @@ in_both_modes! {
         let bell = bell();
         assert!(bell.poll(&mut setter.abandoned()).is_pending());
         drop(getter);
-        assert_eq!((bell.rings(), Arc::strong_count(&bell)), (1, 1));
+        assert_eq!(bell.rings(), 1);
         assert!(bell.poll(&mut setter.abandoned()).is_ready());
         assert!(bell.poll(&mut setter.abandoned()).is_ready());
+        drop(setter);
+        assert_eq!(Arc::strong_count(&bell), 1);
     }
 
     fn a_setter_that_waited_can_still_set() {
@@ -237,7 +240,9 @@ in_both_modes! {
         assert!(gets.poll(&mut getter).is_pending());
         drop(setter);
         assert_eq!((sets.rings(), gets.rings()), (0, 1));
-        assert_eq!((Arc::strong_count(&sets), Arc::strong_count(&gets)), (1, 1));
+        assert_eq!(Arc::strong_count(&sets), 1);
+        drop(getter);
+        assert_eq!(Arc::strong_count(&gets), 1);
     }
 
     /// Were it woken under the lock, `local` would panic and `sync` never return.
@@ -308,11 +313,11 @@ fn the_ends_of_sync_cross_threads_and_are_shared() {
 }
 
 #[test]
-fn an_end_takes_one_or_two_words() {
+fn an_end_takes_one_word() {
     assert_eq!(size_of::<Setter<[u64; 9], Local>>(), 8);
-    assert_eq!(size_of::<Getter<[u64; 9], Local>>(), 16);
+    assert_eq!(size_of::<Getter<[u64; 9], Local>>(), 8);
     assert_eq!(size_of::<Setter<[u64; 9], Shared>>(), 8);
-    assert_eq!(size_of::<Getter<[u64; 9], Shared>>(), 16);
+    assert_eq!(size_of::<Getter<[u64; 9], Shared>>(), 8);
 }
 
 #[test]

@@ -5,7 +5,9 @@
 //!
 //! What is guaranteed, in any mix of the operations below:
 //! - Items that were put are taken, dropped by `shutdown(true)`, or still there. No cancellation
-//!   loses one, but that of a `put`, which drops the item it still holds (use `reserve`).
+//!   loses one, but that of a `put`, which drops the item it still holds (use `reserve`). A
+//!   waker of another executor that panics unwinds through the call that woke it, and drops what
+//!   that has in hand.
 //! - Puts that wait are admitted, and gets that wait are served, in the order of their first
 //!   polls. The calls that do not wait fail rather than overtake them.
 //!

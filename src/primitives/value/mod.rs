@@ -2,8 +2,8 @@
 //!
 //! A lock and a readers-writer lock are the same thing: a reader takes one permit, a writer all
 //! of them, and a lock has writers only. So there is one [`Room`], one guard for those who have
-//! it to themselves, one for those who share it, and this is the only place above the wait list
-//! with `unsafe`: the cell that the value lies in.
+//! it to themselves, one for those who share it. This and `handoff`, where a value changes its
+//! owner, are the only places above the wait list with `unsafe`: the cells that values lie in.
 //!
 //! # Invariants
 //! - **Alone**: a [`LockGuard`] exists only while it owns [`ALL`] permits of its room, and a
@@ -21,6 +21,7 @@
 //! Who is next: `permits`. The public types: `lock`, `rw_lock`, `condition`.
 
 mod absence;
+mod handoff;
 
 use std::cell::UnsafeCell;
 use std::fmt::{self, Debug, Display, Formatter};
@@ -30,6 +31,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 pub(super) use absence::{Absence, Back};
+pub(super) use handoff::{Giver, Taker, handoff};
 
 use super::permits::{NEED_MAX, PermitWaiter, Permits};
 use super::{Local, Mode, RwLock, Shared, Statistics};
