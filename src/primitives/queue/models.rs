@@ -1,4 +1,5 @@
-//! Loom models of `sync::Queue`: operations of two or three threads, cancelled at each point.
+//! Loom models of `sync::Queue`, `LifoQueue` and `PriorityQueue`: operations of two or three
+//! threads, cancelled at each point.
 //!
 //! A lost wake-up shows as a deadlock; a lost, doubled or leaked item as a wrong count.
 //!
@@ -28,7 +29,7 @@
 //! | `park` sleeps before it looks; a wake sets no flag | `a_thread_sleeps_..` |
 //!
 //! # Not here
-//! Orders: the store is plain data under the lock. `local`: it has no threads; `tests` and the
+//! More of the orders: the store is plain data under the lock. `local`: it has no threads; `tests` and the
 //! property tests compare it with `sync`.
 
 use std::future::{Future, poll_fn};
@@ -39,7 +40,7 @@ use loom::cell::Cell;
 use loom::future::block_on;
 use loom::thread;
 
-use super::{Fifo, GetError, PutError, ShutDown};
+use super::{ByPriority, Fifo, GetError, Lifo, PutError, ShutDown};
 use crate::rt::{Arc, AtomicUsize, Ordering};
 use crate::wait_list::Shared;
 
@@ -278,5 +279,52 @@ fn a_thread_sleeps_until_there_is_an_item() {
         queue.blocking_put(2).unwrap();
         assert_eq!(sleeper.join().unwrap(), Ok(1));
         assert_eq!(queue.get_nowait(), Ok(2));
+    });
+}
+
+#[test]
+fn a_stack_hands_every_item_over_once() {
+    loom::model(|| {
+        let stack = Arc::new(super::Queue::<_, Lifo, Shared>::bounded(2));
+        let producer = {
+            let stack = stack.clone();
+            thread::spawn(move || {
+                stack.put_nowait(1).unwrap();
+                block_on(stack.put(2)).unwrap();
+            })
+        };
+        let cancelled = poll_once(stack.get());
+        let first = match cancelled {
+            Some(item) => item.unwrap(),
+            None => block_on(stack.get()).unwrap(),
+        };
+        let second = block_on(stack.get()).unwrap();
+        producer.join().unwrap();
+        assert_eq!(first + second, 3);
+        assert!(stack.is_empty());
+    });
+}
+
+#[test]
+fn a_get_that_waited_takes_the_best_item_there_is() {
+    loom::model(|| {
+        let queue = Arc::new(super::Queue::<_, ByPriority, Shared>::bounded(2));
+        let mut waits = Box::pin(queue.get());
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(waits.as_mut().poll(&mut cx).is_pending());
+        let producer = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                queue.put_nowait((2, 'b')).unwrap();
+                queue.put_nowait((1, 'a')).unwrap();
+            })
+        };
+        let early = waits.as_mut().poll(&mut cx);
+        producer.join().unwrap();
+        match early {
+            Poll::Ready(item) => assert!(item.is_ok()),
+            Poll::Pending => assert_eq!(waits.as_mut().poll(&mut cx), Poll::Ready(Ok((1, 'a')))),
+        }
+        assert_eq!(queue.len(), 1);
     });
 }
