@@ -93,7 +93,11 @@ impl<M: Mode> Annex<M> {
     /// # Errors
     /// [`InUse`]: it is another list that uses it.
     pub(crate) fn move_first(&self, lines: &mut Lines<'_, M>, n: usize) -> Result<(), InUse> {
-        self.with(lines, |_| ())?;
+        let user = self.user.load(Ordering::Relaxed);
+        if user != 0 && user != address(lines) {
+            return Err(InUse);
+        }
+        // Those who were in it may have left since: then it has no user.
         for _ in 0..n.min(self.len()) {
             let first = self.with(lines, |line| line.first())?;
             let Some(node) = first else { break };
