@@ -29,7 +29,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::event::{Event, EventWait};
-use super::{Shared, blocking};
+use super::{Shared, Statistics, blocking};
 use crate::error::{Cancelled, Reason};
 use crate::pin::pinned;
 use crate::rt::{self, Arc, Mutex};
@@ -113,6 +113,14 @@ impl CancelToken {
     #[inline]
     pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.is_set()
+    }
+
+    /// How many wait for it. It walks those who wait.
+    ///
+    /// # asyncio
+    /// None.
+    pub fn statistics(&self) -> Statistics {
+        self.0.cancelled.statistics()
     }
 
     /// Waits until the token is cancelled, and says why; at once if it was.

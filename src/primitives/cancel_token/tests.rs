@@ -108,6 +108,19 @@ fn blocking_code_in_another_thread_is_told() {
 }
 
 #[test]
+fn a_token_counts_those_who_wait() {
+    let token = CancelToken::new();
+    let mut waits = [(); 2].map(|()| Box::pin(token.cancelled()));
+    for wait in &mut waits {
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(wait.as_mut().poll(&mut cx).is_pending());
+    }
+    assert_eq!(token.statistics().waiting, 2);
+    drop(waits);
+    assert_eq!(token.statistics().waiting, 0);
+}
+
+#[test]
 fn a_thread_that_runs_a_loop_is_not_put_to_sleep() {
     let token = CancelToken::new();
     let outside = context::set_loop_thread(true);
