@@ -89,13 +89,6 @@ pub(crate) fn wake(waker: Waker) {
     }
 }
 
-/// Wakes one that stays where it is.
-pub(crate) fn wake_by_ref(waker: &Waker) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake_by_ref())) {
-        go_on(panic);
-    }
-}
-
 /// Goes on with a waker's panic, but not within another.
 #[cold]
 fn go_on(panic: Box<dyn Any + Send>) {

@@ -284,7 +284,7 @@ impl Model {
             return None;
         }
         let other = self.lock_of(condition).is_some_and(|used| used != lock);
-        if other && n != 0 {
+        if other {
             return Some(Answer::Panics);
         }
         self.notify(condition, n);

@@ -98,7 +98,13 @@ struct Model {
 
 impl Model {
     fn start(&mut self, at_once: bool) -> Answer {
-        let index = self.places.add(self.generation);
+        // One that is made while it is set is over, whatever follows.
+        let made = if self.is_set {
+            usize::MAX
+        } else {
+            self.generation
+        };
+        let index = self.places.add(made);
         at_once && self.poll(index)
     }
 }

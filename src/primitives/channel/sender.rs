@@ -60,7 +60,8 @@ impl<T, M: Mode> Sender<T, M> {
     /// Puts an item if there is a place that is promised to nobody.
     ///
     /// # Errors
-    /// [`PutError`], with the item: the channel is full, or every receiver was dropped.
+    /// [`PutError`], with the item: the channel is full, or every receiver was dropped. It also
+    /// counts as full while a put that waited has its place and did not use it yet.
     ///
     /// # asyncio
     /// `Queue.put_nowait`.
@@ -108,7 +109,8 @@ impl<T, M: Mode> Sender<T, M> {
         self.end.queue().is_empty()
     }
 
-    /// Whether a put would have to wait.
+    /// Whether a put would have to wait: all places are taken or promised, or a put that waited
+    /// has its place and is about to use it.
     ///
     /// # asyncio
     /// `Queue.full`.

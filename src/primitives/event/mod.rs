@@ -16,8 +16,8 @@
 //! - **Waiters**: when the list's lock is released, WAITERS is set exactly if somebody is in
 //!   `WAIT`. While it is set, the word is changed under the lock only.
 //! - **Told**: SET and WAITERS are never set together, as nobody gets in line while it is set.
-//! - **Seen**: a `set` always writes the word, though it may find it set already; a `clear` that
-//!   finds it set reads what it undoes. So whoever clears the event and then looks for work finds
+//! - **Seen**: a `set` always writes the word, though it may find it set already; a `clear`
+//!   reads what it, or another that was faster, undoes. So whoever clears the event and then looks for work finds
 //!   the work of every `set` that came before the `clear`, and is woken by one that comes after
 //!   it. With a mere load in `set`, both sides could look past each other.
 //!
@@ -61,11 +61,14 @@ pub struct News<M: Mode> {
 }
 
 impl<M: Mode> News<M> {
-    /// The generation now, for a wait that is to see every later one.
+    /// The generation now, for a wait that is to see every later one. If it is set now, the one
+    /// before: such a wait is over.
     #[inline(always)]
     fn generation(&self) -> usize {
         // Relaxed: nothing is read that the setters wrote.
-        self.word.load(Ordering::Relaxed) & !(SET | WAITERS)
+        let word = self.word.load(Ordering::Relaxed);
+        let is_set = (word & SET) / SET;
+        (word & !(SET | WAITERS)).wrapping_sub(is_set * GENERATION)
     }
 
     /// Whether it is set, or was since `generation`.
@@ -191,9 +194,9 @@ new!(Shared, AtomicUsize::new);
 impl<M: Mode> Event<M> {
     /// Waits until the event is set; without suspension if it is.
     ///
-    /// Once [`set`](Self::set) was called after this, the wait is over, even if a
-    /// [`clear`](Self::clear) followed before the future was first polled, or before the woken
-    /// task ran.
+    /// If the event is set at this call, or [`set`](Self::set) is called later, the wait is over,
+    /// even if a [`clear`](Self::clear) follows before the future is first polled, or before the
+    /// woken task runs.
     ///
     /// # Cancel safety
     /// **Strict**: nothing is taken by waiting. A new `wait` knows nothing of a set that was
@@ -244,9 +247,13 @@ impl<M: Mode> Event<M> {
     pub fn clear(&self) {
         // Acquire: what was done before a set that this undoes is seen from here on (Seen).
         // No WAITERS, so no lock (Told).
-        self.news().update(Ordering::Acquire, |word| {
+        let undone = self.news().update(Ordering::Acquire, |word| {
             (word & SET != 0).then_some(word & !SET)
         });
+        if !undone {
+            // Another clear was faster: what that undid is seen as well.
+            let _ = self.news().word.load(Ordering::Acquire);
+        }
     }
 
     /// Whether it is set.

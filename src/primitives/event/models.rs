@@ -36,7 +36,7 @@ use loom::cell::Cell;
 use loom::future::block_on;
 use loom::thread;
 
-use super::{EventWait, WAITERS};
+use super::{EventWait, GENERATION, WAITERS};
 use crate::rt::{Arc, AtomicUsize, Ordering};
 use crate::wait_list::Shared;
 
@@ -292,6 +292,38 @@ fn whoever_clears_and_looks_misses_no_work() {
             block_on(event.wait());
         }
         maker.join().unwrap();
+    });
+}
+
+/// Two clear; the second finds it cleared already, and looks for work all the same.
+#[test]
+fn the_second_to_clear_sees_the_work_too() {
+    loom::model(|| {
+        let event = Arc::new(Event::new());
+        let work = Arc::new(AtomicUsize::new(0));
+        // Orders nothing. Without it loom does not try the first clear's write before the load of
+        // the second's.
+        let gate = Arc::new(AtomicUsize::new(0));
+        let maker = spawn(&event, {
+            let work = work.clone();
+            move |event| {
+                work.store(1, Ordering::Relaxed);
+                event.set();
+            }
+        });
+        let first = spawn(&event, {
+            let gate = gate.clone();
+            move |event| {
+                event.clear();
+                gate.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        gate.fetch_add(1, Ordering::Relaxed);
+        let was_set = event.news().word.load(Ordering::Relaxed) >= GENERATION;
+        event.clear();
+        assert!(!was_set || work.load(Ordering::Relaxed) == 1);
+        maker.join().unwrap();
+        first.join().unwrap();
     });
 }
 

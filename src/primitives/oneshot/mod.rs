@@ -90,6 +90,8 @@ impl<T, M: Mode> Setter<T, M> {
 
     /// Waits until the getter is dropped: nobody wants the value any more.
     ///
+    /// The task that waited last is woken, also if it dropped this future meanwhile.
+    ///
     /// # Cancel safety
     /// **Strict.**
     ///

@@ -43,7 +43,7 @@ pub use put::{Put, Reserve, Slot};
 
 use super::{Shared, Statistics, blocking};
 use crate::wait_list::{Anchored, Mode, Waiter};
-use rules::{Admission, GET, JOIN, PUT, Rules, State};
+use rules::{Admission, GET, JOIN, JOINED, PUT, Rules, State};
 
 /// A queue between tasks.
 ///
@@ -202,7 +202,8 @@ impl<T, O: Order<T>, M: Mode> Queue<T, O, M> {
     /// Puts an item if there is a place that is promised to nobody.
     ///
     /// # Errors
-    /// [`PutError`], with the item: the queue is full, or shut down.
+    /// [`PutError`], with the item: the queue is full, or shut down. It also counts as full while
+    /// a put that waited has its place and did not use it yet.
     ///
     /// # asyncio
     /// `Queue.put_nowait`.
@@ -353,7 +354,10 @@ impl<T, O: Order<T>, M: Mode> Queue<T, O, M> {
     /// were in the queue. It walks those who wait.
     pub fn statistics(&self) -> Statistics {
         self.list.with(|state, lines| Statistics {
-            waiting: [GET, PUT, JOIN].map(|line| lines.count(line)).iter().sum(),
+            waiting: [GET, PUT, JOIN, JOINED]
+                .map(|line| lines.count(line))
+                .iter()
+                .sum(),
             holders: state.promised(),
             peak: state.peak,
         })

@@ -40,7 +40,7 @@ use crate::wait_list::{Batch, Line, Lines, Mode, Policy};
 pub(super) const GET: usize = 0;
 pub(super) const PUT: usize = 1;
 pub(super) const JOIN: usize = 2;
-const JOINED: usize = 3;
+pub(super) const JOINED: usize = 3;
 
 /// Granted: a right to one item or place.
 pub(super) const RIGHT: u32 = 0;

@@ -12,9 +12,9 @@
 //! # Invariants
 //! - **Turns**: the value's cell is the giver's until it gave, then the taker's; unless that had
 //!   left before, when it stays the giver's.
-//! - **Wakers**: the cell of an end's waker is that end's while it does not say `waits`. While it
-//!   does, both may read the cell, and nobody changes it. To change it the end takes the bit back;
-//!   if the other one was done by then, it may still be reading, and the cell is left alone.
+//! - **Wakers**: the cell of an end's waker is that end's while it does not say `waits`; while it
+//!   does, it is the other one's, who takes the waker out when it is done. To have it back the end
+//!   takes the bit back, unless the other one was done by then: then it is the other's for good.
 //! - **Shares**: each end has a share of the cells, so they outlive a wake that is under way.
 //!
 //! # Orderings
@@ -23,7 +23,8 @@
 //! cloned between two steps that belong together.
 //!
 //! # Cost
-//! A read-modify-write to give, to leave, and to wait for the first time; a load to look.
+//! A read-modify-write to give, to leave, and to wait for the first time, two to wait on; a load to
+//! look.
 //!
 //! # Not here
 //! What the ends are called, and what they say: `oneshot`.
@@ -33,7 +34,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::{Mode, Shared};
 use crate::rt::{Ordering, UnsafeCell};
-use crate::wait_list::{Word, wake_by_ref};
+use crate::wait_list::{Word, wake};
 
 /// What an end says about itself.
 #[derive(Clone, Copy)]
@@ -101,13 +102,14 @@ impl<T, M: Mode> Cells<T, M> {
         let before = self.bits.set_bits(end.done, Ordering::AcqRel);
         drop(own); // foreign code: when all is said
         if before & other.waits != 0 {
-            self.waker(other).with(|waker| {
-                // SAFETY: the other end said `waits`, so the cell is only read (Wakers), and it
-                // is there for as long as this end's share (Shares).
-                if let Some(waker) = unsafe { &*waker } {
-                    wake_by_ref(waker);
-                }
+            let waker = self.waker(other).with_mut(|waker| {
+                // SAFETY: the other end said `waits` before this one was done, so the cell is
+                // this one's (Wakers), and there for as long as its share (Shares).
+                unsafe { &mut *waker }.take()
             });
+            if let Some(waker) = waker {
+                wake(waker);
+            }
         }
         before & other.done != 0
     }
@@ -118,13 +120,11 @@ impl<T, M: Mode> Cells<T, M> {
         if bits & other.done != 0 {
             return Poll::Ready(());
         }
-        if bits & end.waits != 0 && self.would_wake(end, cx.waker()) {
-            return Poll::Pending;
-        }
-        let new = cx.waker().clone(); // foreign code: before the cell is ours
-        let Some(old) = self.take_back(end, other) else {
+        let Some(mut old) = self.take_back(end, other) else {
             return Poll::Ready(());
         };
+        let same = old.take_if(|old| old.will_wake(cx.waker()));
+        let new = same.unwrap_or_else(|| cx.waker().clone());
         self.waker(end).with_mut(|waker| {
             // SAFETY: this end does not say `waits`, so the cell is its own (Wakers). It is empty.
             unsafe { *waker = Some(new) };
@@ -153,15 +153,6 @@ impl<T, M: Mode> Cells<T, M> {
             // end's (Wakers).
             unsafe { &mut *waker }.take()
         }))
-    }
-
-    /// Whether the waker that `end`, which calls this and says `waits`, left wakes the same.
-    fn would_wake(&self, end: End, current: &Waker) -> bool {
-        self.waker(end).with(|waker| {
-            // SAFETY: while the bit is set the cell is only read (Wakers).
-            let waker = unsafe { &*waker };
-            waker.as_ref().is_some_and(|old| old.will_wake(current))
-        })
     }
 }
 
