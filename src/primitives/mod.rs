@@ -8,7 +8,9 @@
 //! longest, and nobody overtakes. All may be cancelled at any point by dropping the future that
 //! waits. A grant that was made to it goes to the next. In [`local`](crate::local) the same
 //! happens to a grant that a task does not look at in its next poll, because it holds the future
-//! without polling it; that future then starts at the end of the line.
+//! without polling it; that future then starts at the end of the line. A future or receiver that
+//! waited in one task and is moved to another must be polled there: a grant to the task before
+//! wakes nobody, and lapses only if that task is polled again.
 //!
 //! # Not here
 //! Waiting: `wait_list`, which knows nothing of what is waited for.

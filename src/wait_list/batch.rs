@@ -99,9 +99,9 @@ fn go_on(panic: Box<dyn Any + Send>) {
     }
 }
 
-/// Drops a payload, which is foreign code again and may panic in its turn.
-fn discard(panic: Box<dyn Any + Send>) {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+/// Drops what is foreign, a payload or a waker, and may panic as it drops.
+pub(super) fn discard<T>(foreign: T) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(foreign))) {
         mem::forget(again);
     }
 }

@@ -36,7 +36,7 @@ use std::task::{Context, Poll, Waker};
 use super::lines::Lines;
 use super::mode::{Mode, Shared};
 use super::node::{Node, Phase, Status};
-use super::{Policy, WaitList};
+use super::{Policy, WaitList, batch};
 use crate::rt::Ordering;
 
 /// One place in the lines of a [`WaitList`], taken when there is something to wait for.
@@ -157,7 +157,7 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
         // Foreign code: cloned before the lock is taken and, if unused, dropped after it.
         let mut waker = Some(cx.waker().clone());
         let node = self.node();
-        self.list().with(|state, lines| {
+        let polled = self.list().with(|state, lines| {
             if let Some(result) = attempt(state, lines) {
                 return Poll::Ready(result);
             }
@@ -166,7 +166,10 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
                 unsafe { lines.enqueue(line, tag, node, waker) };
             }
             Poll::Pending
-        })
+        });
+        // If it panics, what the attempt took must not be lost with that.
+        batch::discard(waker);
+        polled
     }
 
     /// The node, to be touched through the pointer only.

@@ -186,6 +186,21 @@ impl Wake for Panics {
     }
 }
 
+#[test]
+fn a_waker_that_panics_when_it_is_dropped_costs_no_permit() {
+    let semaphore = Rc::new(local::Semaphore::new(1));
+    semaphore.try_acquire().expect("one is free").forget();
+    let other = semaphore.clone();
+    ON_CLONE.set(Some(Box::new(move || {
+        other.add_permits(1); // so that the clone is not needed
+        ON_DROP.set(Some(Box::new(|| raise("in the drop of a waker"))));
+    })));
+    let waker = std::mem::ManuallyDrop::new(hooked());
+    let mut acquire = std::pin::pin!(semaphore.acquire());
+    let polled = acquire.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_ready());
+}
+
 /// Drops `held` in a panic, which wakes `waits` with a waker that panics; then it is granted.
 fn drop_in_a_panic<H, F: Future>(held: H, waits: &mut Pin<Box<F>>) {
     let ended = catch_unwind(AssertUnwindSafe(|| {

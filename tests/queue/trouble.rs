@@ -23,6 +23,17 @@ in_both_modes! {
         assert_eq!(queue.get_nowait(), Ok(3));
     }
 
+    fn a_put_that_is_polled_again_panics_also_if_the_queue_is_full() {
+        let queue = Queue::bounded(1);
+        let mut put = hand(queue.put(1));
+        assert!(put.poll().is_ready());
+        let text = panic_text(|| put.poll());
+        assert_eq!(text, "`Put` was polled after it was done");
+        let mut next = waiting(queue.put(2));
+        assert_eq!(queue.get_nowait(), Ok(1));
+        assert_eq!(next.ready(), Ok(()));
+    }
+
     // B24
     fn a_panic_with_an_item_or_a_slot_gives_both_back() {
         let queue = Queue::bounded(1);

@@ -17,9 +17,9 @@
 //!   `WAIT`. While it is set, the word is changed under the lock only.
 //! - **Told**: SET and WAITERS are never set together, as nobody gets in line while it is set.
 //! - **Seen**: a `set` always writes the word, though it may find it set already; a `clear`
-//!   reads what it, or another that was faster, undoes. So whoever clears the event and then looks for work finds
-//!   the work of every `set` that came before the `clear`, and is woken by one that comes after
-//!   it. With a mere load in `set`, both sides could look past each other.
+//!   reads what it, or another that was faster, undoes. So whoever clears the event and then looks
+//!   for work finds the work of every `set` that came before the `clear`, and is woken by one that
+//!   comes after it. With a mere load in `set`, both sides could look past each other.
 //!
 //! # Cost
 //! `set` while nobody waits, and `clear`: one compare-and-swap, in `local` a store. A wait on a

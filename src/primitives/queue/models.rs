@@ -29,8 +29,8 @@
 //! | `park` sleeps before it looks; a wake sets no flag | `a_thread_sleeps_..` |
 //!
 //! # Not here
-//! More of the orders: the store is plain data under the lock. `local`: it has no threads; `tests` and the
-//! property tests compare it with `sync`.
+//! More of the orders: the store is plain data under the lock. `local`: it has no threads; `tests`
+//! and the property tests compare it with `sync`.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

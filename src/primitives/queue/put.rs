@@ -60,7 +60,9 @@ impl<T, O: Order<T>, M: Mode> Put<'_, T, O, M> {
         let capacity = list.policy().capacity;
         loop {
             match list.with(|state, lines| state.try_put(capacity, lines, this.item)) {
-                Admission::Full => {}
+                Admission::Full => {
+                    assert!(this.item.is_some(), "`Put` was polled after it was done");
+                }
                 admission => return Poll::Ready(finish(admission, this.item)),
             }
             let mut has_place = false;
