@@ -167,8 +167,10 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
             }
             Poll::Pending
         });
-        // If it panics, what the attempt took must not be lost with that.
-        batch::discard(waker);
+        if waker.is_some() {
+            // If its drop panics, what the attempt took must not be lost with that.
+            batch::discard(waker);
+        }
         polled
     }
 
