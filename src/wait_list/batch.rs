@@ -101,8 +101,11 @@ fn go_on(panic: Box<dyn Any + Send>) {
 
 /// Drops what is foreign, a payload or a waker, and may panic as it drops.
 pub(super) fn discard<T>(foreign: T) {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(foreign))) {
-        mem::forget(again);
+    let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(foreign))) else {
+        return;
+    };
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(again); // there is no end to it otherwise
     }
 }
 

@@ -6,12 +6,11 @@
 //! crate.
 
 use std::future::Future;
-use std::mem;
 use std::task::{Context, Waker};
 
 use super::{PermitWaiter, Permits};
 use crate::primitives;
-use crate::primitives::hand::{Boxed, in_task, poll};
+use crate::primitives::hand::{Boxed, in_task, leak, poll};
 use crate::wait_list::{Front, Local, Shared, WAITERS, has_unclaimed};
 
 type Lock<T> = primitives::Lock<T, Local>;
@@ -100,7 +99,7 @@ fn permits_of_a_dropped_waiter_are_found_wherever_the_others_are() {
 #[test]
 fn a_grant_to_a_leaked_waiter_lapses_though_its_semaphore_moved() {
     let semaphore = Semaphore::new(0);
-    mem::forget(waiting(1, semaphore.acquire()));
+    leak(waiting(1, semaphore.acquire()));
     let moved = Box::new(semaphore);
     moved.add_permits(1);
     assert_eq!(moved.available(), 0);
@@ -113,7 +112,7 @@ fn a_grant_to_a_leaked_waiter_lapses_though_its_semaphore_moved() {
 fn a_grant_to_a_leaked_waiter_outlives_its_lock() {
     let lock = Lock::new(());
     let guard = lock.try_lock();
-    mem::forget(waiting(1, lock.lock()));
+    leak(waiting(1, lock.lock()));
     drop(guard);
     drop(lock);
     in_task(1, || ());
@@ -156,7 +155,7 @@ fn waiters_leaked_in_a_condition_are_told_of_a_lock_in_the_place_of_theirs() {
     let mut locks = Vec::new();
     {
         let lock = Lock::new(());
-        mem::forget(waiting(1, condition.wait(lock.try_lock().unwrap())));
+        leak(waiting(1, condition.wait(lock.try_lock().unwrap())));
     }
     assert_eq!(condition.statistics().waiting, 1);
     for _ in 0..64 {
