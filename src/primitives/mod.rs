@@ -32,6 +32,8 @@ mod rw_lock;
 #[cfg(all(test, petla_shuttle))]
 mod schedules;
 mod semaphore;
+#[cfg(all(test, petla_loom))]
+mod threads;
 #[allow(
     unsafe_code,
     reason = "the cells of guarded values; nothing else here has any"

@@ -29,15 +29,14 @@
 //! # Not here
 //! More than 32 waiters, wakers that come back, `local`: unit tests.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
 use loom::cell::Cell;
 use loom::future::block_on;
-use loom::thread;
 
 use super::Broken;
+use crate::primitives::threads::{poll_once, spawn};
 use crate::rt::Arc;
 use crate::wait_list::Shared;
 
@@ -47,28 +46,8 @@ fn barrier(parties: usize) -> Arc<Barrier> {
     Arc::new(Barrier::new(parties))
 }
 
-fn spawn<R: 'static>(
-    barrier: &Arc<Barrier>,
-    f: impl FnOnce(&Barrier) -> R + 'static,
-) -> thread::JoinHandle<R> {
-    let barrier = barrier.clone();
-    thread::spawn(move || f(&barrier))
-}
-
 fn wait(barrier: &Barrier) -> Result<usize, Broken> {
     block_on(barrier.wait())
-}
-
-/// The result of one poll; the future is dropped at once, wherever it stands.
-fn poll_once<F: Future>(future: F) -> Option<F::Output> {
-    block_on(async {
-        let mut future = pin!(future);
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => Poll::Ready(None),
-        })
-        .await
-    })
 }
 
 #[test]

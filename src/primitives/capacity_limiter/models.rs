@@ -28,14 +28,13 @@
 //! # Not here
 //! More than 32 waiters, wakers that come back, lapses in `local`: unit tests.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::future::Future;
+use std::task::{Context, Waker};
 
 use loom::cell::Cell;
 use loom::future::block_on;
-use loom::thread;
 
+use crate::primitives::threads::{poll_once, spawn};
 use crate::rt::Arc;
 use crate::wait_list::Shared;
 
@@ -45,29 +44,9 @@ fn limiter(total: usize) -> Arc<CapacityLimiter> {
     Arc::new(CapacityLimiter::new(total))
 }
 
-fn spawn<R: 'static>(
-    limiter: &Arc<CapacityLimiter>,
-    f: impl FnOnce(&CapacityLimiter) -> R + 'static,
-) -> thread::JoinHandle<R> {
-    let limiter = limiter.clone();
-    thread::spawn(move || f(&limiter))
-}
-
 /// Takes a token and gives it back.
 fn visit(limiter: &CapacityLimiter) {
     drop(block_on(limiter.acquire()));
-}
-
-/// The result of one poll; the future is dropped at once, wherever it stands.
-fn poll_once<F: Future>(future: F) -> Option<F::Output> {
-    block_on(async {
-        let mut future = pin!(future);
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => Poll::Ready(None),
-        })
-        .await
-    })
 }
 
 #[track_caller]

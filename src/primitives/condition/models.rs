@@ -16,7 +16,7 @@
 //! Lapses, which `sync` has not, and long lines: unit and property tests.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use loom::cell::Cell;
@@ -24,6 +24,7 @@ use loom::future::block_on;
 use loom::thread;
 
 use crate::primitives;
+use crate::primitives::threads::{poll_now, spawn};
 use crate::primitives::value::Absence;
 use crate::rt::Arc;
 use crate::wait_list;
@@ -45,11 +46,6 @@ fn shared() -> Arc<Shared> {
     })
 }
 
-fn spawn<S: 'static>(shared: &Arc<S>, f: impl FnOnce(&S) + 'static) -> thread::JoinHandle<()> {
-    let shared = shared.clone();
-    thread::spawn(move || f(&shared))
-}
-
 fn wait_until(shared: &Shared, condition: &Condition, value: usize) {
     block_on(async {
         let guard = shared.lock.lock().await;
@@ -62,14 +58,6 @@ fn set_and_notify(shared: &Shared, value: usize, n: usize) {
     let guard = block_on(shared.lock.lock());
     guard.set(value);
     shared.one.notify(&guard, n);
-}
-
-async fn poll_now<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
 }
 
 #[test]
@@ -194,7 +182,7 @@ fn a_condition_goes_from_lock_to_lock() {
                 true
             })
         };
-        let other = spawn(&shared, move |shared| drop(visit(shared, 0)));
+        let other = spawn(&shared, move |shared| visit(shared, 0));
         visit(&shared, 1);
         other.join().unwrap();
         assert!(visit(&shared, 0) && visit(&shared, 1), "it is free again");

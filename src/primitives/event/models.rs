@@ -28,35 +28,19 @@
 //! # Not here
 //! `local` has no threads; more than 32 waiters, re-entrant wakers: unit tests.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
 use loom::cell::Cell;
 use loom::future::block_on;
-use loom::thread;
 
 use super::{EventWait, GENERATION, WAITERS};
+use crate::primitives::threads::{poll_once, spawn};
 use crate::rt::{Arc, AtomicUsize, Ordering};
 use crate::wait_list::Shared;
 
 type Event = super::Event<Shared>;
-
-fn spawn<R: 'static>(
-    event: &Arc<Event>,
-    f: impl FnOnce(&Event) -> R + 'static,
-) -> thread::JoinHandle<R> {
-    let event = event.clone();
-    thread::spawn(move || f(&event))
-}
-
-/// Whether one poll is enough; the future is dropped at once, wherever it stands.
-fn poll_once(wait: EventWait<'_, Shared>) -> bool {
-    block_on(async {
-        let mut wait = pin!(wait);
-        poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_ready())).await
-    })
-}
 
 /// What a set announces, and a gate.
 ///
@@ -231,11 +215,11 @@ fn a_cancelled_wait_hides_no_set_from_others() {
 fn a_late_comer_is_not_woken_by_an_earlier_set() {
     loom::model(|| {
         let event = Arc::new(Event::new());
-        let early = spawn(&event, |event| poll_once(event.wait()));
+        let early = spawn(&event, |event| poll_once(event.wait()).is_some());
         event.set();
         event.clear();
         assert!(
-            !poll_once(event.wait()),
+            poll_once(event.wait()).is_none(),
             "it was woken by a set before its time"
         );
         early.join().unwrap();

@@ -17,14 +17,13 @@
 //! # Not here
 //! Conditions: their own models. `local`, more than three waiters: unit and property tests.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::future::Future;
+use std::task::{Context, Waker};
 
 use loom::cell::Cell;
 use loom::future::block_on;
-use loom::thread;
 
+use crate::primitives::threads::{poll_once, spawn};
 use crate::primitives::{self, OverRelease, Shared};
 use crate::rt::Arc;
 
@@ -32,26 +31,6 @@ type Lock<T> = primitives::Lock<T, Shared>;
 type RwLock<T> = primitives::RwLock<T, Shared>;
 type Semaphore = primitives::Semaphore<Shared>;
 type BoundedSemaphore = primitives::BoundedSemaphore<Shared>;
-
-fn spawn<S: 'static, R: 'static>(
-    shared: &Arc<S>,
-    f: impl FnOnce(&S) -> R + 'static,
-) -> thread::JoinHandle<R> {
-    let shared = shared.clone();
-    thread::spawn(move || f(&shared))
-}
-
-/// The result of one poll; the future is dropped at once, wherever it stands.
-fn poll_once<F: Future>(future: F) -> Option<F::Output> {
-    block_on(async {
-        let mut future = pin!(future);
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => Poll::Ready(None),
-        })
-        .await
-    })
-}
 
 fn increment(lock: &Lock<Cell<usize>>) {
     let value = block_on(lock.lock());

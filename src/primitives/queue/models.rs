@@ -32,8 +32,7 @@
 //! More of the orders: the store is plain data under the lock. `local`: it has no threads; `tests`
 //! and the property tests compare it with `sync`.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::task::Poll;
 
 use loom::cell::Cell;
@@ -41,6 +40,7 @@ use loom::future::block_on;
 use loom::thread;
 
 use super::{ByPriority, Fifo, GetError, Lifo, PutError, ShutDown};
+use crate::primitives::threads::{poll_once, spawn};
 use crate::rt::{Arc, AtomicUsize, Ordering};
 use crate::wait_list::Shared;
 
@@ -48,26 +48,6 @@ type Queue<T> = super::Queue<T, Fifo, Shared>;
 
 fn bounded<T>(capacity: usize) -> Arc<Queue<T>> {
     Arc::new(Queue::bounded(capacity))
-}
-
-fn spawn<T: 'static, R: 'static>(
-    queue: &Arc<Queue<T>>,
-    f: impl FnOnce(&Queue<T>) -> R + 'static,
-) -> thread::JoinHandle<R> {
-    let queue = queue.clone();
-    thread::spawn(move || f(&queue))
-}
-
-/// The result of one poll; the future is dropped at once, wherever it stands.
-fn poll_once<F: Future>(future: F) -> Option<F::Output> {
-    block_on(async {
-        let mut future = pin!(future);
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => Poll::Ready(None),
-        })
-        .await
-    })
 }
 
 #[test]

@@ -22,14 +22,10 @@
 //! # Not here
 //! `local` has no threads; more than 32 watchers, re-entrant code of the value: unit tests.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
-
 use loom::cell::Cell;
 use loom::future::block_on;
-use loom::thread;
 
+use crate::primitives::threads::{poll_once, spawn};
 use crate::rt::{Arc, AtomicUsize, Ordering};
 use crate::wait_list::Shared;
 
@@ -52,26 +48,6 @@ impl Clone for Seen {
 
 fn watch() -> Arc<Watch<Seen>> {
     Arc::new(Watch::new(Seen::new(0)))
-}
-
-fn spawn<T: 'static, R: 'static>(
-    watch: &Arc<Watch<T>>,
-    f: impl FnOnce(&Watch<T>) -> R + 'static,
-) -> thread::JoinHandle<R> {
-    let watch = watch.clone();
-    thread::spawn(move || f(&watch))
-}
-
-/// The result of one poll; the future is dropped at once, wherever it stands.
-fn poll_once<F: Future>(future: F) -> Option<F::Output> {
-    block_on(async {
-        let mut future = pin!(future);
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => Poll::Ready(None),
-        })
-        .await
-    })
 }
 
 #[test]
