@@ -60,7 +60,6 @@ impl<M: Mode> Condition<M> {
         F: FnMut(&mut T) -> bool,
     {
         WaitForTimeout {
-            is_late: false,
             sleep: sleep(limit),
             wait: self.wait_for(guard, predicate),
         }
@@ -71,7 +70,6 @@ pinned! {
     /// The future of [`Condition::wait_for_timeout`].
     #[must_use = "futures do nothing unless awaited"]
     pub struct WaitForTimeout<'c, 'a, T: ?Sized, F, M: Mode> {
-        is_late: bool,
         #[pin]
         sleep: Sleep,
         #[pin]
@@ -90,10 +88,9 @@ where
         if let Poll::Ready(outcome) = this.wait.as_mut().poll_outcome(cx) {
             return Poll::Ready(outcome);
         }
-        if *this.is_late || this.sleep.poll(cx).is_pending() {
+        if this.wait.is_late() || this.sleep.poll(cx).is_pending() {
             return Poll::Pending;
         }
-        *this.is_late = true;
         this.wait.as_mut().hurry();
         this.wait.poll_outcome(cx)
     }

@@ -93,16 +93,22 @@ impl<M: Mode> Annex<M> {
     /// # Errors
     /// [`InUse`]: it is another list that uses it.
     pub(crate) fn move_first(&self, lines: &mut Lines<'_, M>, n: usize) -> Result<(), InUse> {
+        // Relaxed: if it is this list, that was said under the lock that is held.
         let user = self.user.load(Ordering::Relaxed);
-        if user != 0 && user != address(lines) {
+        if user == 0 {
+            return Ok(()); // those who were in it have left meanwhile
+        }
+        if user != address(lines) {
             return Err(InUse);
         }
-        // Those who were in it may have left since: then it has no user.
         for _ in 0..n.min(self.len()) {
-            let first = self.with(lines, |line| line.first())?;
+            let first = self.line.with_mut(|line| {
+                // SAFETY: the lock of its user is held (Lent), and no reference leaves this.
+                unsafe { &*line }.first()
+            });
             let Some(node) = first else { break };
             // SAFETY: it is the first of the annex.
-            unsafe { self.remove(lines, node) }?;
+            unsafe { self.remove(node) };
             // SAFETY: it is Waiting, was just taken out, and the list's lock is held (Lent).
             unsafe { lines.admit(TO, node) };
         }
@@ -112,35 +118,20 @@ impl<M: Mode> Annex<M> {
     /// Takes a node out. An annex that is empty then is free for another list.
     ///
     /// # Safety
-    /// `node` is in this annex.
-    unsafe fn remove(&self, lines: &mut Lines<'_, M>, node: NonNull<Node<M>>) -> Result<(), InUse> {
-        let len = self.with(lines, |line| {
+    /// `node` is in this annex, and the lock of its user is held.
+    unsafe fn remove(&self, node: NonNull<Node<M>>) {
+        self.line.with_mut(|line| {
+            // SAFETY: the lock of the user is held (Lent), and no reference leaves this.
+            let line = unsafe { &mut *line };
             // SAFETY: promised by the caller.
             unsafe { line.remove(node) };
-            self.len() - 1
-        })?;
+        });
+        let len = self.len() - 1;
         self.len.store(len, Ordering::Relaxed);
         if len == 0 {
             // Release: what was done to the line happens before its next user.
             self.user.store(0, Ordering::Release);
         }
-        Ok(())
-    }
-
-    /// Shows the line, if it is the list of these `lines` that uses it.
-    fn with<R>(
-        &self,
-        lines: &mut Lines<'_, M>,
-        f: impl FnOnce(&mut Line<M>) -> R,
-    ) -> Result<R, InUse> {
-        // Relaxed: who uses it now said so under the lock that is held.
-        if self.user.load(Ordering::Relaxed) != address(lines) {
-            return Err(InUse);
-        }
-        Ok(self.line.with_mut(|line| {
-            // SAFETY: the lock of the user is held (Lent), and no reference leaves this.
-            f(unsafe { &mut *line })
-        }))
     }
 
     /// Makes the list of these `lines` the user, if there is none or it is that already.
@@ -156,24 +147,16 @@ impl<M: Mode> Annex<M> {
     /// Puts a node in, behind the others.
     ///
     /// # Safety
-    /// `node` is Idle and pinned, belongs to the list of these `lines`, and its owner will take
-    /// it out.
-    unsafe fn enqueue(
-        &self,
-        lines: &mut Lines<'_, M>,
-        node: NonNull<Node<M>>,
-        tag: u32,
-        waker: &mut Option<Waker>,
-    ) -> Result<(), InUse> {
-        self.lend(lines)?;
-        let Some(waker) = waker.take() else {
-            return Ok(());
-        };
-        self.with(lines, |line| {
+    /// The annex was lent to the list whose lock is held. `node` is Idle and pinned, belongs to
+    /// that list, and its owner will take it out.
+    unsafe fn enqueue(&self, node: NonNull<Node<M>>, tag: u32, waker: Waker) {
+        self.line.with_mut(|line| {
+            // SAFETY: the lock of the user is held (Lent), and no reference leaves this.
+            let line = unsafe { &mut *line };
             // SAFETY: promised by the caller.
             unsafe { line.enqueue(ANNEX, tag, node, waker) };
-            self.len.store(self.len() + 1, Ordering::Relaxed);
-        })
+        });
+        self.len.store(self.len() + 1, Ordering::Relaxed);
     }
 }
 
@@ -243,16 +226,19 @@ impl<'a, 'c, P: Worded<M>, M: Mode> Guest<'a, 'c, P, M> {
         let list = self.front.enter();
         self.as_mut().waiter().bind(list);
         let node = self.waiter.node();
-        let mut waker = Some(waker); // dropped after the lock, if it is not let in
         let entered = list.settle(|_, lines| {
-            // SAFETY: it is Idle, pinned by `self`, of this list, and `drop` takes it out.
-            unsafe { self.annex.enqueue(lines, node, tag, &mut waker) }?;
+            if let Err(in_use) = self.annex.lend(lines) {
+                return Err((in_use, waker)); // foreign: it is dropped after the lock
+            }
+            // SAFETY: it was lent. The node is Idle, pinned by `self`, of this list, and `drop`
+            // takes it out.
+            unsafe { self.annex.enqueue(node, tag, waker) };
             self.stage.set(Stage::In);
             release(list.policy());
             Ok(())
         });
         self.front.leave();
-        entered
+        entered.map_err(|(in_use, _waker)| in_use)
     }
 
     /// Claims the grant and is out, as with [`Waiter::poll_grant`]. `Ready(None)`: there was one,
@@ -282,13 +268,8 @@ impl<'a, 'c, P: Worded<M>, M: Mode> Guest<'a, 'c, P, M> {
         self.front.settle(|_, lines| {
             // SAFETY: its waiter is alive: this is it.
             if is_in_annex(unsafe { node.as_ref() }) {
-                // SAFETY: it is in this annex.
-                let removed = unsafe { self.annex.remove(lines, node) };
-                debug_assert_eq!(
-                    removed,
-                    Ok(()),
-                    "an annex keeps its user while it is in use"
-                );
+                // SAFETY: it is in this annex, so this list uses that (Lent), and has its lock.
+                unsafe { self.annex.remove(node) };
                 // SAFETY: it is Waiting, was just taken out, and the lock is held.
                 unsafe { lines.admit(TO, node) };
                 self.stage.set(Stage::Withdrawn);
@@ -311,13 +292,8 @@ impl<'a, 'c, P: Worded<M>, M: Mode> Guest<'a, 'c, P, M> {
             // SAFETY: its waiter is alive: this is it.
             let this = unsafe { node.as_ref() };
             if is_in_annex(this) {
-                // SAFETY: it is in this annex.
-                let removed = unsafe { self.annex.remove(lines, node) };
-                debug_assert_eq!(
-                    removed,
-                    Ok(()),
-                    "an annex keeps its user while it is in use"
-                );
+                // SAFETY: it is in this annex, so this list uses that (Lent), and has its lock.
+                unsafe { self.annex.remove(node) };
                 this.set_status(Status::IDLE);
                 // SAFETY: it was in a line, so it has links, which are ours.
                 return unsafe { Node::take_waker(node) };

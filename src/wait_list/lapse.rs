@@ -232,8 +232,8 @@ fn forget(home: &Home) {
                 // SAFETY: it is the first of this circle.
                 unsafe { line.remove(node) };
                 // SAFETY: a node of the table does not dangle (Pinned, Table).
-                let of = unsafe { node.as_ref() }.home();
-                if of.is_some_and(|of| ptr::eq(of.as_ptr(), home)) {
+                let of = home_of(unsafe { node.as_ref() });
+                if ptr::eq(of.as_ptr(), home) {
                     unclaimed.count.set(unclaimed.count.get() - 1);
                 } else {
                     // SAFETY: it was just taken out of the table, and stays Listed.
@@ -268,6 +268,12 @@ pub(super) unsafe fn list(node: NonNull<Node<Local>>, home: &Home) -> bool {
     true
 }
 
+/// Whose grant it is; only a node that waited is listed, and it waited in some list.
+#[inline(always)]
+fn home_of(listed: &Node<Local>) -> NonNull<Home> {
+    listed.home().expect("a listed node has a home")
+}
+
 /// Takes a Listed node off the table.
 ///
 /// # Safety
@@ -275,11 +281,9 @@ pub(super) unsafe fn list(node: NonNull<Node<Local>>, home: &Home) -> bool {
 pub(super) unsafe fn unlist(node: NonNull<Node<Local>>) {
     // SAFETY: Listed, so it does not dangle.
     let this = unsafe { node.as_ref() };
-    if let Some(home) = this.home() {
-        // SAFETY: a listed node's home is alive (Anchored).
-        let home = unsafe { home.as_ref() };
-        home.listed.set(home.listed.get() - 1);
-    }
+    // SAFETY: a listed node's home is alive (Anchored).
+    let home = unsafe { home_of(this).as_ref() };
+    home.listed.set(home.listed.get() - 1);
     let task = this.status(Ordering::Relaxed).task();
     // SAFETY: Listed, so it is there (Table).
     UNCLAIMED.with(|unclaimed| unsafe { unclaimed.remove(task, node) });
@@ -297,9 +301,7 @@ pub(crate) fn has_unclaimed(task: u32) -> bool {
 pub(crate) fn after_poll(task: u32, poll: u32) {
     while let Some(node) = looked_past(task, poll) {
         // SAFETY: a node of the table does not dangle (Pinned, Table).
-        let Some(home) = unsafe { node.as_ref() }.home() else {
-            unreachable!("a listed node has a home");
-        };
+        let home = home_of(unsafe { node.as_ref() });
         // SAFETY: a listed node's home is alive (Anchored).
         let home = unsafe { home.as_ref() };
         let (lapse, anchor) = (home.lapse, home.anchor.get());

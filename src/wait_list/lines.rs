@@ -243,13 +243,11 @@ impl<'a, M: Mode> Lines<'a, M> {
     /// The same, but they get the number of the new line, and new tags: by their place in the
     /// old one. Walks them.
     pub(crate) fn move_all_tagged(&mut self, from: usize, to: usize, tag: impl Fn(usize) -> u32) {
-        let moved = mem::take(&mut self.lines[from]);
-        for (place, node) in moved.nodes().enumerate() {
+        for (place, node) in self.lines[from].nodes().enumerate() {
             // SAFETY: it is in a line, so alive (Pinned).
             unsafe { node.as_ref() }.move_to(to, tag(place));
         }
-        let mut moved = moved;
-        self.lines[to].append(&mut moved);
+        self.move_all(from, to);
     }
 
     /// How many wait on `line`; walks it.

@@ -167,9 +167,9 @@ impl<'a, P: Policy<M>, M: Mode> Waiter<'a, P, M> {
             }
             Poll::Pending
         });
-        if waker.is_some() {
+        if let Some(unused) = waker {
             // If its drop panics, what the attempt took must not be lost with that.
-            batch::discard(waker);
+            batch::discard(unused);
         }
         polled
     }

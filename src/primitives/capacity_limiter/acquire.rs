@@ -1,7 +1,6 @@
 //! The future that takes a token.
 //!
-//! A token is lent in a step of its own, not while a waker is in hand: a waker whose drop panics
-//! could lose it.
+//! A token that is free is lent in a step of its own, for which no waker is cloned.
 //!
 //! # Not here
 //! Counting: `rules`. Dropping a future that waits needs no code: its waiter does it.

@@ -77,6 +77,11 @@ where
         this.absence.withdraw();
     }
 
+    /// Whether it was hurried.
+    pub(crate) fn is_late(&self) -> bool {
+        self.is_late
+    }
+
     /// The guard, and whether the predicate holds; it may not after [`hurry`](Self::hurry).
     pub(crate) fn poll_outcome(
         self: Pin<&mut Self>,

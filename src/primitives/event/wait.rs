@@ -5,8 +5,8 @@
 //! came before is seen, and one that comes later finds the waiter in its line.
 //!
 //! # Invariants
-//! - **Counted**: `generation` is never newer than the future, so that the event became set since
-//!   makes a difference.
+//! - **Counted**: `generation` is never newer than the future, so that every set since makes a
+//!   difference; and older, if the event was set when the future was made.
 //!
 //! # Cost
 //! A node and the generation: 56 bytes.

@@ -56,8 +56,8 @@ struct Cells<T, M: Mode> {
     giver: UnsafeCell<Option<Waker>>,
 }
 
-// SAFETY: each cell is one end's at a time (Turns), or only read (Wakers); a value goes from one
-// thread to another, which `Send` allows, and is never seen by two.
+// SAFETY: each cell is one end's at a time (Turns, Wakers); a value goes from one thread to
+// another, which `Send` allows, and is never seen by two.
 unsafe impl<T: Send> Sync for Cells<T, Shared> {}
 
 /// The end that gives.
