@@ -11,12 +11,11 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ptr;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::context;
-use crate::wait_list::{after_poll, has_unclaimed};
+pub(super) use crate::wait_list::tests::{Count, in_task};
 
 /// Runs each function with a type of the parent module in each mode.
 macro_rules! in_both_modes {
@@ -75,33 +74,6 @@ pub(super) fn at_once<'a, F: Future + 'a>(future: F) -> F::Output {
     ready(&mut (Box::pin(future) as Boxed<'a, F::Output>))
 }
 
-/// Runs `f` as a poll of `task`, with what the kernel does around it.
-pub(super) fn in_task<R>(task: u32, f: impl FnOnce() -> R) -> R {
-    let (outer, number) = context::begin_poll(task);
-    let result = f();
-    context::end_poll(outer);
-    if has_unclaimed(task) {
-        after_poll(task, number);
-    }
-    result
-}
-
-/// A waker that counts.
-#[derive(Default)]
-pub(super) struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Count {
-    pub(super) fn get(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 thread_local! {
     /// What [`Hook`] does when it is woken, once.
     static ON_WAKE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
@@ -136,8 +108,9 @@ impl Wake for Angry {
 
 /// What `f` panics with.
 #[track_caller]
-pub(super) fn panic_text(f: impl FnOnce()) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(f)).expect_err("it may not pass");
+pub(super) fn panic_text<R>(f: impl FnOnce() -> R) -> String {
+    let passed = catch_unwind(AssertUnwindSafe(f));
+    let panic = passed.err().expect("it may not pass");
     match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(panic) => (*panic.downcast_ref::<&str>().expect("text")).to_owned(),
@@ -145,8 +118,10 @@ pub(super) fn panic_text(f: impl FnOnce()) -> String {
 }
 
 /// Leaks a value on purpose, where the leak checker finds it.
-pub(super) fn leak<T>(value: T) {
+pub(super) fn leak<'a, T>(value: T) -> &'a mut T {
     static LEAKED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-    let leaked = Box::into_raw(Box::new(value)).expose_provenance();
-    LEAKED.lock().unwrap().push(leaked);
+    let leaked = Box::leak(Box::new(value));
+    let address = ptr::from_mut(leaked).expose_provenance();
+    LEAKED.lock().unwrap().push(address);
+    leaked
 }

@@ -54,7 +54,7 @@ mod mode;
 mod models;
 mod node;
 #[cfg(all(test, not(petla_loom)))]
-mod tests;
+pub(crate) mod tests;
 mod waiter;
 
 use std::fmt::{self, Debug, Formatter};

@@ -10,7 +10,7 @@
 use petla::primitives::{Event, Local, Mode, Shared};
 use proptest::prelude::*;
 
-use super::harness::{Futures, Machine, Places, Stands, Step, program, side_by_side};
+use super::harness::{Futures, Machine, Places, Step, program, side_by_side};
 use super::tasks::{self, in_tasks};
 
 #[derive(Clone, Copy, Debug)]
@@ -131,18 +131,9 @@ impl Machine for Model {
     }
 
     fn poll(&mut self, index: usize) -> Answer {
-        let (generation, stands) = self.places.polled(index);
-        let is_over = match stands {
-            Stands::Outside => self.is_set || generation != self.generation,
-            Stands::InLine(_) => false,
-            Stands::Served(_) => true,
-        };
-        if is_over {
-            self.places.remove(index);
-        } else if stands == Stands::Outside {
-            self.places.queue(index, generation);
-        }
-        is_over
+        let (generation, _) = self.places.get(index);
+        let happened = self.is_set || generation != self.generation;
+        self.places.pass(index, happened).is_some()
     }
 
     fn abandon(&mut self, index: usize) {

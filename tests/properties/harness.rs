@@ -302,6 +302,21 @@ impl<W: Copy> Places<W> {
         (wants, stands)
     }
 
+    /// Polls one that goes ahead if it was served, or stood outside and `may`: it is gone then, and
+    /// this is what it wanted. Else it stands in line.
+    pub(crate) fn pass(&mut self, index: usize, may: bool) -> Option<W> {
+        let (wants, stands) = self.polled(index);
+        match stands {
+            Stands::Outside if !may => self.queue(index, wants),
+            Stands::InLine(_) => {}
+            Stands::Outside | Stands::Served(_) => {
+                self.remove(index);
+                return Some(wants);
+            }
+        }
+        None
+    }
+
     /// Puts one at the end of its line, wanting something else maybe.
     pub(crate) fn queue(&mut self, index: usize, wants: W) {
         self.queued += 1;

@@ -10,7 +10,7 @@ use std::task::Poll;
 use petla::primitives::{CapacityLimiter, Local, Mode, Shared, Token};
 use proptest::prelude::*;
 
-use super::harness::{Futures, Machine, Places, Stands, Step, program, side_by_side};
+use super::harness::{Futures, Machine, Places, Step, program, side_by_side};
 use super::tasks::{self, in_tasks};
 
 #[derive(Clone, Copy, Debug)]
@@ -203,20 +203,10 @@ impl Machine for Model {
     }
 
     fn poll(&mut self, index: usize) -> Answer {
-        let (name, stands) = self.places.polled(index);
-        let may = match stands {
-            Stands::Outside => self.is_free(),
-            Stands::InLine(_) => false,
-            Stands::Served(_) => true,
-        };
-        if may {
-            self.places.remove(index);
-            return self.hold(Some(name));
+        match self.places.pass(index, self.is_free()) {
+            Some(name) => self.hold(Some(name)),
+            None => Answer::Pending,
         }
-        if stands == Stands::Outside {
-            self.places.queue(index, name);
-        }
-        Answer::Pending
     }
 
     fn abandon(&mut self, index: usize) {

@@ -10,7 +10,7 @@ use std::task::Poll;
 use petla::primitives::{Local, LockGuard, Mode, ReadGuard, RwLock, Shared};
 use proptest::prelude::*;
 
-use super::harness::{Futures, Machine, Places, Stands, Step, program, side_by_side};
+use super::harness::{Futures, Machine, Places, Step, program, side_by_side};
 use super::tasks::{self, in_tasks};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,20 +228,11 @@ impl Machine for Model {
     }
 
     fn poll(&mut self, index: usize) -> Answer {
-        let (way, stands) = self.places.polled(index);
-        let may = match stands {
-            Stands::Outside => self.may_enter(way),
-            Stands::InLine(_) => false,
-            Stands::Served(_) => true,
-        };
-        if may {
-            self.places.remove(index);
-            return self.hold(way);
+        let (way, _) = self.places.get(index);
+        match self.places.pass(index, self.may_enter(way)) {
+            Some(way) => self.hold(way),
+            None => Answer::Pending,
         }
-        if stands == Stands::Outside {
-            self.places.queue(index, way);
-        }
-        Answer::Pending
     }
 
     fn abandon(&mut self, index: usize) {

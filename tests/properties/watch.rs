@@ -13,7 +13,7 @@ use std::task::Poll;
 use petla::primitives::{Local, Mode, Shared, Watch, Watcher};
 use proptest::prelude::*;
 
-use super::harness::{Futures, Machine, Places, Stands, Step, program, side_by_side};
+use super::harness::{Futures, Machine, Places, Step, program, side_by_side};
 
 /// More than go into one batch of wakers.
 const WATCHERS: usize = 40;
@@ -170,21 +170,13 @@ impl Machine for Model {
     }
 
     fn poll(&mut self, index: usize) -> Answer {
-        let (who, stands) = self.places.polled(index);
-        let is_new = match stands {
-            Stands::Outside => self.seen[who] != self.number,
-            Stands::InLine(_) => false,
-            Stands::Served(_) => true,
-        };
-        if is_new {
-            self.places.remove(index);
-            self.seen[who] = self.number;
-            return Poll::Ready(self.number);
+        let (who, _) = self.places.get(index);
+        let is_new = self.seen[who] != self.number;
+        if self.places.pass(index, is_new).is_none() {
+            return Poll::Pending;
         }
-        if stands == Stands::Outside {
-            self.places.queue(index, who);
-        }
-        Poll::Pending
+        self.seen[who] = self.number;
+        Poll::Ready(self.number)
     }
 
     fn abandon(&mut self, index: usize) {

@@ -8,20 +8,19 @@ mod programs;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::marker::PhantomPinned;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures_core::Stream;
 
 use crate::context;
+use crate::primitives::hand::{in_task, leak, panic_text};
 use crate::primitives::{
     self, GetError, Local, Mode, PutError, Receiver, ReceiverNext, Sender, Shared, ShutDown,
 };
-use crate::wait_list::{after_poll, has_unclaimed};
 
 /// Counts how often it rings, and runs the thread's [`ACTION`] then.
 #[derive(Default)]
@@ -74,36 +73,6 @@ fn at_once<F: Future>(future: F) -> F::Output {
 
 fn poll_next<T, M: Mode>(receiver: &mut Receiver<T, M>) -> Poll<Option<T>> {
     Pin::new(receiver).poll_next(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Runs `f` as a poll of `task`, with what the kernel does around it.
-fn in_task<R>(task: u32, f: impl FnOnce() -> R) -> R {
-    let (outer, number) = context::begin_poll(task);
-    let result = f();
-    context::end_poll(outer);
-    if has_unclaimed(task) {
-        after_poll(task, number);
-    }
-    result
-}
-
-/// The text that `f` panics with.
-fn panic_text<R>(f: impl FnOnce() -> R) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(f)).err().expect("it panics");
-    let text = payload.downcast_ref::<String>().cloned();
-    text.or_else(|| {
-        payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-    })
-    .expect("it is text")
-}
-
-/// Leaks a value on purpose, where the leak checker finds it.
-fn leak<T>(value: T) {
-    static LEAKED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-    let leaked = Box::into_raw(Box::new(value)).expose_provenance();
-    LEAKED.lock().unwrap().push(leaked);
 }
 
 macro_rules! in_both_modes {

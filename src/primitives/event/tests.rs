@@ -8,13 +8,13 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::{Event, EventWait, GENERATION, SET, WAITERS};
 use crate::context;
+use crate::primitives::hand::leak;
 use crate::wait_list::{Local, Mode, Shared, Word};
 
 /// More than two batches of wakers.
@@ -234,15 +234,6 @@ in_both_modes! {
         event.set();
         assert_eq!(format!("{event:?}"), "Event { is_set: true, .. }");
     }
-}
-
-/// Gives a value up, where the leak checker finds it.
-fn leak<'a, T>(value: T) -> &'a mut T {
-    static LEAKED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-    let leaked = Box::leak(Box::new(value));
-    let address = ptr::from_mut(leaked).expose_provenance();
-    LEAKED.lock().unwrap().push(address);
-    leaked
 }
 
 /// Counts, and panics.

@@ -6,7 +6,6 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::marker::PhantomPinned;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::context;
+use crate::primitives::hand::panic_text;
 use crate::primitives::{self, Abandoned, Getter, Local, Setter, Shared, UntilAbandoned};
 
 /// Counts how often it rings, and runs the thread's [`ACTION`] then and when it is dropped.
@@ -71,18 +71,6 @@ impl Bell {
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// The text that `f` panics with.
-fn panic_text<R>(f: impl FnOnce() -> R) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(f)).err().expect("it panics");
-    let text = payload.downcast_ref::<String>().cloned();
-    text.or_else(|| {
-        payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-    })
-    .expect("it is text")
 }
 
 macro_rules! in_both_modes {

@@ -6,38 +6,19 @@ use std::cell::Cell;
 use std::cmp::Ordering;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use proptest::prelude::*;
 
 use super::{ByPriority, Fifo};
 use crate::context;
-use crate::wait_list::{Local, Shared, after_poll, has_unclaimed};
+use crate::primitives::hand::{Boxed, in_task, poll};
+use crate::wait_list::{Local, Shared};
 
 type Queue<T> = super::Queue<T, Fifo, Local>;
 type SharedQueue<T> = super::Queue<T, Fifo, Shared>;
 type PriorityQueue<P, T> = super::Queue<(P, T), ByPriority, Local>;
-
-type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
-
-fn poll<T>(future: &mut Boxed<'_, T>) -> Poll<T> {
-    future
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Runs `f` as a poll of `task`, with what the kernel does around it.
-fn in_task<R>(task: u32, f: impl FnOnce() -> R) -> R {
-    let (outer, number) = context::begin_poll(task);
-    let result = f();
-    context::end_poll(outer);
-    if has_unclaimed(task) {
-        after_poll(task, number);
-    }
-    result
-}
 
 /// A future that `task` polled once, and that waits.
 fn waiting<'a, F: Future + 'a>(task: u32, future: F) -> Boxed<'a, F::Output> {

@@ -7,14 +7,13 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::ptr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Wake};
 
 use super::{Changed, Watch, Watcher};
 use crate::context;
+use crate::primitives::hand::{Boxed, leak, poll, waiting, waiting_with};
 use crate::wait_list::{Local, Shared};
 
 /// More than two batches of wakers.
@@ -36,38 +35,11 @@ macro_rules! in_both_modes {
     };
 }
 
-type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
-
-fn poll_with<T>(future: &mut Boxed<'_, T>, waker: &Waker) -> Poll<T> {
-    future.as_mut().poll(&mut Context::from_waker(waker))
-}
-
-fn poll<T>(future: &mut Boxed<'_, T>) -> Poll<T> {
-    poll_with(future, Waker::noop())
-}
-
 fn at_once<'a, F: Future + 'a>(future: F) -> Option<F::Output> {
     match poll(&mut (Box::pin(future) as Boxed<'a, _>)) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,
     }
-}
-
-fn waiting_with<'a, F: Future + 'a>(future: F, waker: &Waker) -> Boxed<'a, F::Output> {
-    let mut future: Boxed<'a, _> = Box::pin(future);
-    assert!(poll_with(&mut future, waker).is_pending());
-    future
-}
-
-fn waiting<'a, F: Future + 'a>(future: F) -> Boxed<'a, F::Output> {
-    waiting_with(future, Waker::noop())
-}
-
-/// Gives a value up, where the leak checker finds it.
-fn leak<T>(value: T) {
-    static LEAKED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-    let address = ptr::from_mut(Box::leak(Box::new(value))).expose_provenance();
-    LEAKED.lock().unwrap().push(address);
 }
 
 /// Notes its number in a list when it is woken.

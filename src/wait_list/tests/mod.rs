@@ -114,7 +114,8 @@ fn poll_in<F: Future + ?Sized>(task: u32, future: &mut Pin<Box<F>>) -> Poll<F::O
     in_task(task, || poll(future))
 }
 
-fn in_task<R>(task: u32, f: impl FnOnce() -> R) -> R {
+/// Runs `f` as a poll of `task`, with what the kernel does around it.
+pub(crate) fn in_task<R>(task: u32, f: impl FnOnce() -> R) -> R {
     let (outer, number) = context::begin_poll(task);
     let result = f();
     context::end_poll(outer);
@@ -126,7 +127,7 @@ fn in_task<R>(task: u32, f: impl FnOnce() -> R) -> R {
 
 /// A waker that counts.
 #[derive(Default)]
-struct Count(AtomicUsize);
+pub(crate) struct Count(AtomicUsize);
 
 impl Wake for Count {
     fn wake(self: Arc<Self>) {
@@ -135,7 +136,7 @@ impl Wake for Count {
 }
 
 impl Count {
-    fn get(&self) -> usize {
+    pub(crate) fn get(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
