@@ -9,8 +9,22 @@
 //! end in a minute; they were explored up to three pre-emptions, `a_cancelled_wait_..` up to four.
 //!
 //! # What the models catch
-//! `.ci/mutations/condition.txt` lists the mutations that they must catch, and `.ci/mutate` tries
-//! them, with two pre-emptions.
+//! `.ci/mutate condition/` seeds each line; two pre-emptions suffice for all of them.
+//!
+//! | mutation | fails |
+//! | --- | --- |
+//! | `enter` gives the lock up before the wait is in line | `a_notification_is_not_lost` |
+//! | `retire` keeps the notification | `a_notified_wait_..` |
+//! | a wait that leaves stays counted | `a_cancelled_wait_..` |
+//! | an empty annex stays lent, or is lent twice | `a_condition_goes_..` |
+//! | an annex is lent or given back relaxed | `a_condition_goes_..` |
+//! | to notify all moves one | `all_who_wait_..` |
+//! | to notify does not settle | `a_notification_is_not_lost` |
+//! | who is moved keeps the annex's number | `a_notified_wait_..` |
+//! | an annex that everybody left counts as another lock's | `a_cancelled_wait_..` |
+//! | who runs out of time stays in the annex | `a_wait_that_nobody_..` |
+//! | who runs out of time keeps a notification | `a_wait_that_is_notified_..` |
+//! | `close` does not see what was given without the lock | `a_notification_that_..` |
 //!
 //! # Not here
 //! Lapses, which `sync` has not, and long lines: unit and property tests.

@@ -19,6 +19,7 @@
 //! | `pump` clears WAITERS while somebody waits | `a_cancelled_wait_takes_..` |
 //! | `set` does not count, or `clear` takes the count back | `a_wait_sees_a_set_..` |
 //! | `set` does not write what is set already; `clear` is relaxed | `whoever_clears_..` |
+//! | a `clear` that finds it cleared looks at nothing | `the_second_to_clear_..` |
 //! | `set` is relaxed | `a_wait_sees_what_..`, `a_wait_sees_a_set_..` |
 //! | `set` is relaxed under the lock | `a_set_ends_..` |
 //! | `happened_since` is relaxed | `a_wait_sees_what_..` |

@@ -27,7 +27,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::value::{Giver, Taker, handoff};
-use super::{Mode, Shared, blocking};
+use super::{Mode, Shared, Statistics, blocking};
 use crate::error::unit_error;
 
 unit_error!(
@@ -86,6 +86,14 @@ impl<T, M: Mode> Setter<T, M> {
     /// `Future.cancelled`.
     pub fn is_abandoned(&self) -> bool {
         self.giver.is_left()
+    }
+
+    /// How many of the two ends wait for the other. Nobody holds anything.
+    ///
+    /// # asyncio
+    /// None.
+    pub fn statistics(&self) -> Statistics {
+        statistics(self.giver.waiting())
     }
 
     /// Waits until the getter is dropped: nobody wants the value any more.
@@ -198,6 +206,22 @@ impl<T, M: Mode> Getter<T, M> {
                 given.map(Some).ok_or(Abandoned)
             }
         }
+    }
+
+    /// How many of the two ends wait for the other: none after it gave its result.
+    ///
+    /// # asyncio
+    /// None.
+    pub fn statistics(&self) -> Statistics {
+        statistics(self.taker.as_ref().map_or(0, Taker::waiting))
+    }
+}
+
+fn statistics(waiting: usize) -> Statistics {
+    Statistics {
+        waiting,
+        holders: 0,
+        peak: 0,
     }
 }
 

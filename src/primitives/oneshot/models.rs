@@ -7,8 +7,18 @@
 //! All orders of all models are tried in less than a second, with no bound on pre-emptions.
 //!
 //! # What the models catch
-//! `.ci/mutations/oneshot.txt` lists the mutations that they must catch, and `.ci/mutate` tries
-//! them, with two pre-emptions.
+//! `.ci/mutate oneshot/` seeds each line; two pre-emptions suffice for all of them.
+//!
+//! | mutation | fails |
+//! | --- | --- |
+//! | an end that is done wakes nobody | `a_value_reaches_..`, `a_setter_..`, `a_thread_sleeps_..` |
+//! | an end that is dropped says nothing | `a_setter_that_is_dropped_..`, `a_setter_learns_..` |
+//! | the first waker stays | `the_last_waker_..`, `a_setter_learns_..` |
+//! | an end looks and waits in two steps | `a_value_reaches_..`, `a_setter_that_is_dropped_..` |
+//! | a waker is changed that is the other's by now | `the_last_waker_..` |
+//! | a value is set although the getter is gone | `a_setter_learns_..` |
+//! | an end is done, or begins to wait, relaxed | `a_value_reaches_..` |
+//! | an end looks relaxed | `a_getter_that_comes_late_..` |
 //!
 //! # Not here
 //! `local`: it has no threads; `tests` runs both modes.

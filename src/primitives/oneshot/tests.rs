@@ -270,6 +270,22 @@ in_both_modes! {
         assert_eq!(poll(&mut getter), Poll::Ready(Err(Abandoned)));
     }
 
+    fn both_ends_say_how_many_wait() {
+        let (mut setter, mut getter) = oneshot::<u8>();
+        let waiting = |setter: &Setter<_, M>, getter: &Getter<_, M>| {
+            (setter.statistics().waiting, getter.statistics().waiting)
+        };
+        assert_eq!(waiting(&setter, &getter), (0, 0));
+        assert!(poll(&mut getter).is_pending());
+        assert_eq!(waiting(&setter, &getter), (1, 1));
+        assert!(poll(&mut setter.abandoned()).is_pending());
+        assert_eq!(waiting(&setter, &getter), (2, 2));
+        setter.set(1).unwrap();
+        assert_eq!(getter.statistics().waiting, 0);
+        assert!(poll(&mut getter).is_ready());
+        assert_eq!(getter.statistics().waiting, 0);
+    }
+
     fn an_end_says_in_which_state_it_is() {
         let (setter, mut getter) = oneshot();
         assert_eq!(format!("{setter:?}"), "Setter { abandoned: false }");

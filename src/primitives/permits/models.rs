@@ -11,8 +11,24 @@
 //! `permits_that_come_one_..` and `readers_share_..` up to three.
 //!
 //! # What the models catch
-//! `.ci/mutations/permits.txt` lists the mutations that they must catch, and `.ci/mutate` tries
-//! them, with two pre-emptions.
+//! `.ci/mutate permits/` seeds each line; two pre-emptions suffice for all of them.
+//!
+//! | of | mutation | fails |
+//! | --- | --- | --- |
+//! | lock | it is taken, or given back, relaxed | `a_lock_lets_..` |
+//! | lock | it is taken past those who wait | `a_lock_that_is_handed_..` |
+//! | lock | who waits does not say so; the word is opened too early | `a_lock_lets_..` |
+//! | lock | `left` keeps what was granted | `a_cancelled_lock_..` |
+//! | readers-writer lock | a reader takes no permit, a writer one | `readers_share_..` |
+//! | readers-writer lock | a reader's permit is given back relaxed | `readers_share_..` |
+//! | readers-writer lock | `pump` grants nobody | `a_cancelled_writer_..` |
+//! | semaphore | a permit is taken, or what is left is stored, relaxed | `what_was_done_..` |
+//! | semaphore | permits are given past those who wait | `permits_that_come_one_..` |
+//! | semaphore | `grant_first` grants what is not there | `permits_that_come_one_..` |
+//! | semaphore | `give_slow` grants one only | `permits_that_come_together_..` |
+//! | semaphore | `pump` grants nobody | `a_cancelled_acquire_of_many_..` |
+//! | bounded | the total is raised without looking again | `a_bounded_semaphore_..` |
+//! | bounded | a forgotten permit still counts | `a_bounded_semaphore_..` |
 //!
 //! # Not here
 //! Conditions: their own models. `local`, more than three waiters: unit and property tests.

@@ -26,6 +26,8 @@
 //! | `shut` does not lower `unfinished` | `an_immediate_shutdown_..` |
 //! | `task_done` does not settle | `a_join_..` |
 //! | a grant is stored or claimed relaxed | `a_join_..` |
+//! | a stack keeps one item, or gives none | `a_stack_..` |
+//! | a priority queue gives the worst item, or the oldest | `a_get_that_waited_..` |
 //! | `park` sleeps before it looks; a wake sets no flag | `a_thread_sleeps_..` |
 //!
 //! # Not here

@@ -95,6 +95,13 @@ impl<T, M: Mode> Cells<T, M> {
         }
     }
 
+    /// How many of the two ends wait for the other.
+    fn waiting(&self) -> usize {
+        let bits = self.bits.load(Ordering::Relaxed);
+        let waits = |end: End, other: End| bits & end.waits != 0 && bits & other.done == 0;
+        usize::from(waits(GIVER, TAKER)) + usize::from(waits(TAKER, GIVER))
+    }
+
     /// `end` is done: tells the other, which may wait for that. Whether the other was done before.
     fn finish(&self, end: End, other: End) -> bool {
         let own = self.take_back(end, other).unwrap_or_default();
@@ -177,6 +184,10 @@ impl<T, M: Mode> Giver<T, M> {
         self.cells.is_done(TAKER)
     }
 
+    pub(in crate::primitives) fn waiting(&self) -> usize {
+        self.cells.waiting()
+    }
+
     /// Waits until the taker is gone.
     pub(in crate::primitives) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.cells.poll(GIVER, TAKER, cx)
@@ -211,6 +222,10 @@ impl<T, M: Mode> Taker<T, M> {
                 unsafe { &*place }.is_some()
             })
         })
+    }
+
+    pub(in crate::primitives) fn waiting(&self) -> usize {
+        self.cells.waiting()
     }
 
     fn is_given(&self) -> bool {
