@@ -18,6 +18,7 @@ pub(crate) const NO_TASK: u32 = u32::MAX;
 thread_local! {
     static TASK: Cell<u32> = const { Cell::new(NO_TASK) };
     static POLL: Cell<u32> = const { Cell::new(0) };
+    static POSTPONED: Cell<(u32, u32)> = const { Cell::new((NO_TASK, 0)) };
     static LOOP: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -55,4 +56,17 @@ pub(crate) fn begin_poll(task: u32) -> (u32, u32) {
 #[inline(always)]
 pub(crate) fn end_poll(outer: u32) {
     TASK.set(outer);
+}
+
+/// Notes that the running task leaves some of its children, which were woken, to its next poll:
+/// they have not looked past what they were granted.
+pub(crate) fn postpone() {
+    POSTPONED.set((TASK.get(), POLL.get()));
+}
+
+/// Did `task` postpone something in its poll `number`?
+pub(crate) fn has_postponed(task: u32, number: u32) -> bool {
+    let (postponer, at) = POSTPONED.get();
+    // Polls of others inside that one, by `spawn_eager`, have larger numbers.
+    postponer == task && at.wrapping_sub(number) <= u32::MAX / 2
 }

@@ -94,6 +94,15 @@ impl Cancelled {
         }
     }
 
+    /// A deadline that passed, of what began at `at`.
+    pub(crate) fn by_deadline(deadline: Instant, at: &'static Location<'static>) -> Self {
+        Cancelled {
+            reason: Reason(None),
+            at,
+            deadline: Some(deadline),
+        }
+    }
+
     /// The reason given to `cancel`, if there was one.
     pub fn reason(&self) -> Option<&str> {
         self.reason.0.as_deref()

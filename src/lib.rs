@@ -33,6 +33,8 @@ pub mod task;
 // Floor 3
 #[allow(unsafe_code)]
 mod kernel;
+// Floor 4
+pub mod scope;
 // Floor 5
 pub mod time;
 // Floor 7
@@ -47,6 +49,8 @@ pub use event_loop::{EventLoop, LoopHandle, RemoteTask, run};
 pub use futures_core::Stream;
 #[doc(inline)]
 pub use kernel::{all_tasks, current_task, spawn, spawn_eager};
+#[doc(inline)]
+pub use scope::{CancelScope, Scope, Shield, move_on_after, shield};
 #[doc(inline)]
 pub use task::{ContextVar, Task, TaskId, TaskRef};
 #[doc(inline)]

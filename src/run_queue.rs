@@ -5,16 +5,19 @@
 //! instruction, no allocation, no user code. `T` is what a slot points to (the task's header);
 //! this module never looks inside.
 //!
+//! A slot belongs to a task, or to a *child*: a future that another future polls (`blocks`), so
+//! that a wake says which of a thousand children it is for. Children are never in the ring.
+//!
 //! ```text
-//!   free ──insert──► queued ──next──► idle ──wake──► queued ...
-//!                      │ remove         │ remove
-//!                      ▼                ▼
-//!                    stale ──next──►  free        (the generation grows at remove)
+//!   free ──insert──► idle ──wake──► queued ──next──► idle ...
+//!                      │ remove       │ remove
+//!                      ▼              ▼
+//!                    free  ◄──next── stale         (the generation grows at remove)
 //! ```
 //!
 //! # Invariants
 //! - **Stable**: a chunk, once made, is neither moved nor freed before the queue is.
-//! - **Once**: a slot is in the ring at most once, exactly while its `queued` is true.
+//! - **Once**: a slot is in the ring at most once, exactly while its state is QUEUED.
 //! - **Room**: the ring has a place for every slot; it grows with the slots, when a task is
 //!   inserted. So a wake never allocates and a push never overwrites.
 //! - **Unlent**: no reference into `chunks`, `free` or `ring` outlives the function that made
@@ -25,8 +28,13 @@
 //! # Not here
 //! What a task is, wakes from other threads (`mailbox`), which loop is current (`task::waker`).
 
-use std::cell::{Cell, UnsafeCell};
-use std::ptr::NonNull;
+mod blocks;
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::ptr::{self, NonNull};
+
+use blocks::Blocks;
+pub(crate) use blocks::Parent;
 
 /// Slots come in chunks of this many: 16 KiB, so a small loop stays small and a million tasks
 /// make a thousand chunks.
@@ -41,18 +49,61 @@ const _: () = assert!(
     "12 bits remain for the loop"
 );
 
+/// What a slot is good for; one compare tells a wake whether it is the common case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct State(u32);
+
+impl State {
+    /// A task that waits.
+    const IDLE: State = State(0);
+    /// In the ring: of a task, or stale.
+    const QUEUED: State = State(1);
+    const FREE: State = State(2);
+    /// A child's: the next bit says that it was woken, the others are its number in its block.
+    const CHILD: State = State(3);
+    const KIND: u32 = 3;
+    const WOKEN: u32 = 4;
+    const INDEX_SHIFT: u32 = 3;
+
+    fn child(index: u32) -> State {
+        State(State::CHILD.0 | index << State::INDEX_SHIFT)
+    }
+
+    fn is_child(self) -> bool {
+        self.0 & State::KIND == State::CHILD.0
+    }
+
+    fn is_woken(self) -> bool {
+        self.0 & State::WOKEN != 0
+    }
+
+    fn with_woken(self, woken: bool) -> State {
+        State(self.0 & !State::WOKEN | if woken { State::WOKEN } else { 0 })
+    }
+
+    fn index(self) -> u32 {
+        self.0 >> State::INDEX_SHIFT
+    }
+}
+
+const _: () = assert!(
+    SLOT_BITS + State::INDEX_SHIFT <= u32::BITS,
+    "a block may have as many children as there are slots"
+);
+
 struct Slot<T> {
-    task: Cell<Option<NonNull<T>>>,
+    /// The task; of a child's slot the number of its block, as an address; null if it is free.
+    owner: Cell<*mut T>,
     generation: Cell<u32>,
-    queued: Cell<bool>,
+    state: Cell<State>,
 }
 
 impl<T> Slot<T> {
     fn new() -> Self {
         Slot {
-            task: Cell::new(None),
+            owner: Cell::new(ptr::null_mut()),
             generation: Cell::new(0),
-            queued: Cell::new(false),
+            state: Cell::new(State::FREE),
         }
     }
 }
@@ -76,6 +127,7 @@ pub(crate) struct RunQueue<T> {
     tail: Cell<u32>,
     slots: Cell<u32>,
     live: Cell<u32>,
+    blocks: RefCell<Blocks<T>>,
     loop_index: u16,
 }
 
@@ -89,6 +141,7 @@ impl<T> RunQueue<T> {
             tail: Cell::new(0),
             slots: Cell::new(0),
             live: Cell::new(0),
+            blocks: RefCell::new(Blocks::new()),
             loop_index,
         }
     }
@@ -126,29 +179,43 @@ impl<T> RunQueue<T> {
     /// Gives `task` a slot, not queued. The caller has made room with `grow`.
     #[inline]
     pub(crate) fn insert(&self, task: NonNull<T>) -> u32 {
-        // SAFETY: Unlent.
-        let free = unsafe { &mut *self.free.get() };
-        let index = free.pop().expect("grow() was called when no slot was free");
-        self.slot(index).task.set(Some(task));
+        let index = self.take_free();
+        let slot = self.slot(index);
+        slot.owner.set(task.as_ptr());
+        slot.state.set(State::IDLE);
         self.live.set(self.live.get() + 1);
         index
+    }
+
+    #[inline(always)]
+    fn take_free(&self) -> u32 {
+        // SAFETY: Unlent.
+        let free = unsafe { &mut *self.free.get() };
+        free.pop().expect("grow() was called when no slot was free")
     }
 
     /// Takes the task's slot away. A queued slot is recycled when the ring reaches it.
     #[inline]
     pub(crate) fn remove(&self, index: u32) {
+        self.live.set(self.live.get() - 1);
+        self.retire(index);
+    }
+
+    /// Ends a slot's use: from here on the tokens that name it are old.
+    #[inline(always)]
+    fn retire(&self, index: u32) {
         let slot = self.slot(index);
-        slot.task.set(None);
+        slot.owner.set(ptr::null_mut());
         slot.generation
             .set(slot.generation.get().wrapping_add(1) & ((1 << GENERATION_BITS) - 1));
-        self.live.set(self.live.get() - 1);
-        if !slot.queued.get() {
+        if slot.state.get() != State::QUEUED {
             self.recycle(index);
         }
     }
 
     #[inline(always)]
     fn recycle(&self, index: u32) {
+        self.slot(index).state.set(State::FREE);
         // SAFETY: Unlent.
         let free = unsafe { &mut *self.free.get() };
         free.push(index);
@@ -161,25 +228,36 @@ impl<T> RunQueue<T> {
     }
 
     /// Queues the slot's task if the generation is the present one and it is not queued yet.
-    /// Any numbers are allowed: those of a task long gone do nothing.
+    /// Any numbers are allowed: those of a task long gone do nothing. True if the slot is a
+    /// child's: then the caller calls [`rouse`](RunQueue::rouse).
     #[inline]
-    pub(crate) fn wake(&self, index: u32, generation: u32) {
-        if index < self.slots.get() && self.generation(index) == generation {
-            self.wake_slot(index);
-        }
+    #[must_use]
+    pub(crate) fn wake(&self, index: u32, generation: u32) -> bool {
+        index < self.slots.get() && self.generation(index) == generation && self.wake_slot(index)
     }
 
-    /// Queues whatever lives in the slot. At worst a spurious wake; ignores unknown slots.
+    /// Queues whatever lives in the slot. At worst a spurious wake; ignores unknown slots. True
+    /// if the slot is a child's, as in `wake`.
     #[inline]
-    pub(crate) fn wake_slot(&self, index: u32) {
+    #[must_use]
+    pub(crate) fn wake_slot(&self, index: u32) -> bool {
         if index >= self.slots.get() {
-            return;
+            return false;
         }
         let slot = self.slot(index);
-        if !slot.queued.get() && slot.task.get().is_some() {
-            slot.queued.set(true);
+        let state = slot.state.get();
+        if state == State::IDLE {
+            slot.state.set(State::QUEUED);
             self.push(index);
         }
+        state.is_child()
+    }
+
+    /// Queues a task that was just inserted.
+    #[inline]
+    pub(crate) fn queue(&self, index: u32) {
+        self.slot(index).state.set(State::QUEUED);
+        self.push(index);
     }
 
     #[inline(always)]
@@ -208,18 +286,16 @@ impl<T> RunQueue<T> {
         let index = *unsafe { ring.get_unchecked(at) };
         self.head.set(head.wrapping_add(1));
         let slot = self.slot(index);
-        slot.queued.set(false);
-        match slot.task.get() {
-            Some(task) => Some(Ready {
-                slot: index,
-                generation: slot.generation.get(),
-                task,
-            }),
-            None => {
-                self.recycle(index);
-                None
-            }
-        }
+        let Some(task) = NonNull::new(slot.owner.get()) else {
+            self.recycle(index);
+            return None;
+        };
+        slot.state.set(State::IDLE);
+        Some(Ready {
+            slot: index,
+            generation: slot.generation.get(),
+            task,
+        })
     }
 
     #[inline(always)]
@@ -278,11 +354,16 @@ impl<T> RunQueue<T> {
         *ring = larger;
     }
 
-    /// The task in slot `index`, if there is one.
+    /// The task in slot `index`, if there is one that the loop polls.
     pub(crate) fn task(&self, index: u32) -> Option<NonNull<T>> {
-        (index < self.slots.get())
-            .then(|| self.slot(index).task.get())
-            .flatten()
+        if index >= self.slots.get() {
+            return None;
+        }
+        let slot = self.slot(index);
+        if slot.state.get().is_child() {
+            return None;
+        }
+        NonNull::new(slot.owner.get())
     }
 }
 
@@ -308,7 +389,7 @@ mod tests {
         let (queue, value) = (queue(), 0);
         let slots: Vec<u32> = (0..5).map(|_| add(&queue, &value)).collect();
         for &at in &[3, 1, 4, 1, 0] {
-            queue.wake_slot(slots[at]);
+            _ = queue.wake_slot(slots[at]);
         }
         let order: Vec<u32> = std::iter::from_fn(|| queue.next())
             .map(|ready| ready.slot)
@@ -323,9 +404,9 @@ mod tests {
         let generation = queue.generation(slot);
         queue.remove(slot);
         assert_eq!(add(&queue, &value), slot, "the slot is used again");
-        queue.wake(slot, generation);
+        _ = queue.wake(slot, generation);
         assert_eq!(queue.ready(), 0);
-        queue.wake(slot, queue.generation(slot));
+        _ = queue.wake(slot, queue.generation(slot));
         assert_eq!(queue.ready(), 1);
     }
 
@@ -333,7 +414,7 @@ mod tests {
     fn a_slot_that_is_still_in_the_ring_is_not_given_out_again() {
         let (queue, value) = (queue(), 0);
         let slot = add(&queue, &value);
-        queue.wake_slot(slot);
+        _ = queue.wake_slot(slot);
         queue.remove(slot);
         assert_ne!(add(&queue, &value), slot);
         assert!(queue.next().is_none(), "the entry is stale");
@@ -345,12 +426,14 @@ mod tests {
         let (queue, value) = (queue(), 0);
         let slots: Vec<u32> = (0..1024).map(|_| add(&queue, &value)).collect();
         for _ in 0..1000 {
-            queue.wake_slot(slots[7]);
+            _ = queue.wake_slot(slots[7]);
             assert!(queue.next().is_some());
         }
-        slots.iter().for_each(|&slot| queue.wake_slot(slot));
+        slots.iter().for_each(|&slot| {
+            _ = queue.wake_slot(slot);
+        });
         let late = add(&queue, &value);
-        queue.wake_slot(late);
+        _ = queue.wake_slot(late);
         let order: Vec<u32> = std::iter::from_fn(|| queue.next())
             .map(|ready| ready.slot)
             .collect();
@@ -360,8 +443,8 @@ mod tests {
     #[test]
     fn numbers_that_name_no_slot_are_ignored() {
         let queue = RunQueue::<u32>::new(0);
-        queue.wake(5, 0);
-        queue.wake_slot(u32::MAX);
+        _ = queue.wake(5, 0);
+        _ = queue.wake_slot(u32::MAX);
         assert!(queue.next().is_none());
         assert_eq!((queue.ready(), queue.live(), queue.slots()), (0, 0, 0));
     }

@@ -26,7 +26,10 @@
 //! Callbacks, handles for other threads, the public face: `event_loop`.
 
 mod budget;
+mod cancel_tree;
+mod children;
 mod main_task;
+mod node;
 mod poll;
 mod shutdown;
 pub(crate) mod source;
@@ -39,7 +42,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 use std::time::Duration;
@@ -56,9 +59,14 @@ use crate::task::report::{self, Report};
 use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
 use budget::Budget;
+pub(crate) use children::{Children, Place};
+pub(crate) use node::{Inside, Lazily, Node, clean_up};
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};
 use watches::Watches;
+
+/// How long the clean-ups of a scope, or of a whole loop, may take unless it was said.
+pub(crate) const CLEANUP_LIMIT: Duration = Duration::from_secs(5);
 
 /// What epoll says when another thread rang. No source has a key this small.
 const BELL: u64 = 0;
@@ -70,6 +78,8 @@ thread_local! {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
     Open,
+    /// `close` waits for clean-ups: all else is cancelled.
+    Cleaning,
     /// `close` is dropping the tasks: new ones are cancelled at birth.
     Closing,
     Closed,
@@ -96,8 +106,10 @@ pub(crate) struct Kernel {
     eager_depth: Cell<u32>,
     forks: u32,
     spin: Duration,
+    cleanup_limit: Cell<Duration>,
     handler: RefCell<Option<Handler>>,
     watches: Watches,
+    scopes: node::Scopes,
     this: Weak<Kernel>,
 }
 
@@ -125,8 +137,10 @@ impl Kernel {
             eager_depth: Cell::new(0),
             forks: fork_count(),
             spin,
+            cleanup_limit: Cell::new(CLEANUP_LIMIT),
             handler: RefCell::new(None),
             watches: Watches::new(),
+            scopes: node::Scopes::default(),
             this: this.clone(),
         });
         kernel.epoll.add_bell(mailbox.eventfd(), BELL)?;
@@ -204,15 +218,22 @@ impl Kernel {
         }
     }
 
+    /// The header of a task in a slot, for as long as nothing ends the task.
+    fn header<'a>(&'a self, task: &'a NonNull<Header>) -> &'a Header {
+        // SAFETY: Share: a task in a slot is alive.
+        unsafe { task.as_ref() }
+    }
+
     pub(crate) fn live_tasks(&self) -> u32 {
         self.run.live()
     }
 
     /// Every task that is not a callback.
     pub(crate) fn tasks(&self) -> Vec<TaskRef> {
-        let slots = (0..self.run.slots()).filter_map(|slot| self.run.task(slot));
-        // SAFETY: Share: a task in a slot is alive.
-        let headers = slots.map(|task| unsafe { task.as_ref() });
+        let task = |slot| self.run.task(slot).or_else(|| self.run.child_task(slot));
+        let tasks = (0..self.run.slots()).filter_map(task);
+        // SAFETY: Share: a task in a slot, or in a child's, is alive.
+        let headers = tasks.map(|task| unsafe { task.as_ref() });
         headers
             .filter(|header| !header.is_callback())
             .map(TaskRef::of)

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr::NonNull;
 use std::task::Context;
 
+use super::node::{Cleaner, clean_up};
 use super::{Kernel, Phase};
 use crate::error::{Cancelled, JoinError, Reason};
 use crate::run_queue::{Ready, SLOT_BITS};
@@ -34,7 +35,7 @@ impl Kernel {
     ) -> Task<F::Output> {
         let (task, slot) = self.make(future, spawned_at, flags);
         match slot {
-            Some(slot) => self.run.wake_slot(slot),
+            Some(slot) => self.run.queue(slot),
             None => self.stillborn(task),
         }
         // SAFETY: a new cell with HANDLE set, and `F::Output` by its making.
@@ -81,6 +82,29 @@ impl Kernel {
         handle
     }
 
+    /// Spawns a task that is nothing but the clean-ups in `work`: a loop that is closed waits for
+    /// it. Leaves `work` alone when that is too late.
+    pub(crate) fn spawn_cleaner<W: 'static, F: Future<Output = ()> + 'static>(
+        &self,
+        work: &mut Option<W>,
+        at: &'static Location<'static>,
+        run: impl FnOnce(W) -> F,
+    ) {
+        if !matches!(self.phase.get(), Phase::Open | Phase::Cleaning) || self.is_forked() {
+            return;
+        }
+        let Some(work) = work.take() else { return };
+        let cleaner = Cleaner::new(self);
+        let run = run(work);
+        let run = async move {
+            let _cleaner = cleaner;
+            run.await;
+        };
+        // Also while only clean-ups may spawn: it is one.
+        let task = clean_up(|| self.spawn(run, at, Flags::NEW.with(Flags::CLEANER)));
+        drop(task.named("clean-up"));
+    }
+
     /// A cell and its slot, or no slot when the loop is closing, or is a forked parent's.
     #[inline]
     fn make<F: Future>(
@@ -104,7 +128,7 @@ impl Kernel {
         // SAFETY: the cell is new and ours.
         let header = unsafe { task.as_ref() };
         inherit(header);
-        if self.phase.get() != Phase::Open || self.is_forked() {
+        if !self.takes_tasks() {
             return (task, None);
         }
         if !self.run.has_free() {
@@ -115,8 +139,29 @@ impl Kernel {
         (task, Some(slot))
     }
 
+    /// May a task be spawned now? While the loop closes, by clean-ups alone.
+    #[inline(always)]
+    fn takes_tasks(&self) -> bool {
+        match self.phase.get() {
+            Phase::Open => !self.is_forked(),
+            Phase::Cleaning => self.is_cleaning(),
+            Phase::Closing | Phase::Closed => false,
+        }
+    }
+
+    /// The scopes' part of a task's end.
+    #[inline(always)]
+    pub(super) fn close_root(&self, task: NonNull<Header>) {
+        // SAFETY: Share: not given up yet.
+        let header = unsafe { task.as_ref() };
+        if let Some(root) = header.scope() {
+            header.set_scope(None);
+            self.close_node(root);
+        }
+    }
+
     #[cold]
-    fn grow(&self) {
+    pub(super) fn grow(&self) {
         self.run.grow();
         self.mailbox.grow(self.run.slots());
     }
@@ -148,44 +193,88 @@ impl Kernel {
 
     /// Polls the task in `slot`, or ends it if it is to be cancelled.
     #[inline(always)]
-    pub(super) fn poll(
-        &self,
-        Ready {
+    pub(super) fn poll(&self, ready: Ready<Header>) {
+        // SAFETY: Share: a task in a slot is alive.
+        let header = unsafe { ready.task.as_ref() };
+        if header.is_pollable() {
+            self.poll_now(&ready);
+        } else {
+            self.poll_cancelled(ready);
+        }
+    }
+
+    /// Polls the task; true if it has ended.
+    #[inline(always)]
+    fn poll_now(&self, ready: &Ready<Header>) -> bool {
+        let &Ready {
             slot,
             generation,
             task,
-        }: Ready<Header>,
-    ) {
-        // SAFETY: Share: a task in a slot is alive.
-        let header = unsafe { task.as_ref() };
-        if !header.is_pollable() {
-            return self.cancel_now(slot, task);
-        }
+        } = ready;
         let waker = token::waker(self.run.loop_index(), generation, slot);
-        let polling = token::begin(task);
         let key = self.task_key(slot);
         let (outer, number) = context::begin_poll(key);
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: the slot was taken out of the ring, so no other poll of it is under way,
-            // and the loop has not let go.
-            unsafe { cell::poll_task(task, &mut Context::from_waker(&waker)) }
-        }));
+        let polled = self.poll_cell(task, &mut Context::from_waker(&waker));
         context::end_poll(outer);
-        drop(polling);
-        match polled {
-            Ok(false) => {}
-            Ok(true) => self.finish(slot, task),
-            Err(payload) => self.panicked(slot, task, payload),
-        }
+        let ended = match polled {
+            Ok(false) => false,
+            Ok(true) => {
+                self.finish(slot, task);
+                true
+            }
+            Err(payload) => {
+                self.panicked(slot, task, payload);
+                true
+            }
+        };
         if wait_list::has_unclaimed(key) {
             self.pass_on(key, number);
         }
+        ended
+    }
+
+    /// Polls a task's future with the task current: true if it has given its output.
+    #[inline(always)]
+    fn poll_cell(
+        &self,
+        task: NonNull<Header>,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Box<dyn Any + Send>> {
+        let _polling = token::begin(task);
+        // SAFETY: no other poll of it is under way: the slot was taken out of the ring, or the
+        // child out of its group. The loop, or the group, has not let go.
+        catch_unwind(AssertUnwindSafe(|| unsafe { cell::poll_task(task, cx) }))
+    }
+
+    /// A task that was asked to end: at once, unless scopes are open in it. Those go first.
+    #[cold]
+    #[inline(never)]
+    fn poll_cancelled(&self, ready: Ready<Header>) {
+        let (slot, task) = (ready.slot, ready.task);
+        // SAFETY: Share: a task in a slot is alive.
+        let header = unsafe { task.as_ref() };
+        if let Some(root) = self.open_root(header) {
+            self.doom_below(root);
+            if self.poll_now(&ready) || self.has_open_scopes(root) {
+                return;
+            }
+        }
+        self.cancel_now(slot, task);
+    }
+
+    /// The task's own node, if a scope is open below it that can still be polled.
+    pub(super) fn open_root(&self, header: &Header) -> Option<u32> {
+        let root = header.scope().filter(|_| header.is(Flags::FUTURE))?;
+        self.has_open_scopes(root).then_some(root)
     }
 
     /// Passes on what the task `key` was granted and did not look at.
     #[cold]
     #[inline(never)]
     fn pass_on(&self, key: u32, number: u32) {
+        if context::has_postponed(key, number) {
+            return;
+        }
         let pass_on = || wait_list::after_poll(key, number);
         // A round that a waker's panic ends has passed on one grant more, as a rule.
         for _ in 0..PANICS_MAX {
@@ -251,11 +340,12 @@ impl Kernel {
     #[inline(always)]
     fn finish(&self, slot: u32, task: NonNull<Header>) {
         self.run.remove(slot);
+        self.close_root(task);
         // SAFETY: Share: the slot is free, the loop lets go of it once, here.
         unsafe { cell::finish(task) };
     }
 }
 
-fn loop_closed(at: &'static Location<'static>) -> Cancelled {
+pub(super) fn loop_closed(at: &'static Location<'static>) -> Cancelled {
     Cancelled::new(Reason::from("the event loop was closed"), at)
 }

@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use super::{BELL, FineTimers, Kernel};
 use crate::task::report;
-use crate::task::token::wake_safely;
+use crate::task::token::{self, wake_safely};
 
 /// epoll lets a long wait end late by up to 0.1 % of it; a wait longer than this is done in two
 /// steps, of which the second is short.
@@ -107,7 +107,8 @@ impl Kernel {
         if !self.mailbox.open() {
             return;
         }
-        self.mailbox.drain_wakes(|slot| self.run.wake_slot(slot));
+        self.mailbox
+            .drain_wakes(|slot| token::wake_slot_of(&self.run, slot));
         for post in self.mailbox.take_posts() {
             let call = AssertUnwindSafe(post);
             if let Err(payload) = catch_unwind(call) {

@@ -43,6 +43,9 @@ impl Flags {
     /// The cell holds the output, not taken yet. Never together with FUTURE.
     pub(crate) const OUTPUT: Flags = Flags(1 << 7);
 
+    /// It is nothing but clean-ups: a loop that closes does not cancel it.
+    pub(crate) const CLEANER: Flags = Flags(1 << 9);
+
     /// There is an extra part: spares the common task a look at it.
     const EXTRA: Flags = Flags(1 << 8);
 
@@ -80,6 +83,8 @@ pub(super) struct Extra {
     pub(super) failure: Option<JoinError>,
     pub(super) vars: Option<Rc<Vars>>,
     pub(super) inspect: Option<Inspect>,
+    /// The node of the scopes in it.
+    pub(super) scope: Option<u32>,
 }
 
 /// Where and how a task is spawned.
@@ -251,6 +256,15 @@ impl Header {
     /// The cancellation that was asked for.
     pub(crate) fn take_cancelled(&self) -> Option<Cancelled> {
         self.if_extra(|extra| extra.cancelled.take())
+    }
+
+    /// The number of its node among the scopes of its loop, if scopes have begun in it.
+    pub(crate) fn scope(&self) -> Option<u32> {
+        self.if_extra(|extra| extra.scope)
+    }
+
+    pub(crate) fn set_scope(&self, scope: Option<u32>) {
+        self.with_extra(|extra| extra.scope = scope);
     }
 
     /// The task has ended: its record says so; its variables are the caller's to drop.

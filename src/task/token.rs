@@ -55,9 +55,35 @@ fn unpack(data: *const ()) -> (u16, u32, u32) {
 fn wake(data: *const ()) {
     let (loop_index, generation, slot) = unpack(data);
     match queue() {
-        Some(queue) if queue.loop_index() == loop_index => queue.wake(slot, generation),
+        Some(queue) if queue.loop_index() == loop_index => {
+            if queue.wake(slot, generation) {
+                wake_parents(queue, slot);
+            }
+        }
         _ => wake_token_elsewhere(data),
     }
+}
+
+/// Goes on from the child in `slot`, which was woken, to its parent, which may be a child too.
+#[inline(never)]
+fn wake_parents(queue: &RunQueue<Header>, mut slot: u32) {
+    while let Some(parent) = queue.rouse(slot) {
+        let (loop_index, generation, parent_slot) = unpack(parent.data());
+        if !is_token(&parent) || loop_index != queue.loop_index() {
+            // Taken out of its block, so whatever it does there is none of ours.
+            return wake_foreign(parent);
+        }
+        if !queue.wake(parent_slot, generation) {
+            return;
+        }
+        slot = parent_slot;
+    }
+}
+
+/// Is it one of this crate's?
+#[inline]
+fn is_token(waker: &Waker) -> bool {
+    ptr::eq(waker.vtable(), &VTABLE)
 }
 
 /// Unpacks again, so that the path above has less to keep across a call.
@@ -68,11 +94,19 @@ fn wake_token_elsewhere(data: *const ()) {
     wake_elsewhere(loop_index, slot);
 }
 
-/// Wakes the task in `slot` of a loop that is alive, from the loop's own thread.
+/// Wakes what lives in `slot` of a loop that is alive, from the loop's own thread.
 pub(super) fn wake_slot(loop_index: u16, slot: u32) {
     match queue() {
-        Some(queue) if queue.loop_index() == loop_index => queue.wake_slot(slot),
+        Some(queue) if queue.loop_index() == loop_index => wake_slot_of(queue, slot),
         _ => wake_elsewhere(loop_index, slot),
+    }
+}
+
+/// Wakes what lives in `slot` of this thread's loop.
+#[inline]
+pub(crate) fn wake_slot_of(queue: &RunQueue<Header>, slot: u32) {
+    if queue.wake_slot(slot) {
+        wake_parents(queue, slot);
     }
 }
 
@@ -102,9 +136,15 @@ pub(crate) fn waker(loop_index: u16, generation: u32, slot: u32) -> ManuallyDrop
 /// Wakes; a foreign waker that panics is reported, so that it loses nobody else's wake.
 #[inline]
 pub(crate) fn wake_safely(waker: Waker) {
-    if ptr::eq(waker.vtable(), &VTABLE) {
+    if is_token(&waker) {
         wake(waker.data());
-    } else if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+    } else {
+        wake_foreign(waker);
+    }
+}
+
+fn wake_foreign(waker: Waker) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
         report::panicked("a waker panicked", None, payload);
     }
 }

@@ -3,12 +3,13 @@
 use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::now;
 use super::sleep::{Sleep, after, sleep_until};
 use crate::error::Elapsed;
+use crate::kernel::{Lazily, Node};
 use crate::pin::pinned;
 
 /// Waits for `future` for at most `limit`, then drops it.
@@ -48,6 +49,7 @@ pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::Int
     Timeout {
         future: future.into_future(),
         sleep: Some(sleep_until(deadline)),
+        node: Node::new(),
     }
 }
 
@@ -69,6 +71,7 @@ pub fn wait_for<F: IntoFuture>(
     Timeout {
         future: future.into_future(),
         sleep,
+        node: Node::new(),
     }
 }
 
@@ -79,6 +82,7 @@ pinned! {
         #[pin]
         future: F,
         sleep: Option<Sleep>,
+        node: Node,
     }
 }
 
@@ -88,13 +92,41 @@ impl<F: Future> Future for Timeout<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if let Poll::Ready(value) = this.future.poll(cx) {
-            return Poll::Ready(Ok(value));
+        if this.node.is_used() {
+            this.node.open(cx, false);
+            if this.node.make_way() {
+                return Poll::Pending;
+            }
+            let _inside = this.node.enter();
+            if let Poll::Ready(value) = this.future.poll(cx) {
+                return Poll::Ready(Ok(value));
+            }
+        } else {
+            let lazily = Lazily::enter();
+            let polled = this.future.poll(cx);
+            *this.node = lazily.leave(cx);
+            if let Poll::Ready(value) = polled {
+                return Poll::Ready(Ok(value));
+            }
         }
         match this.sleep {
-            Some(sleep) => Pin::new(sleep).poll(cx).map(|()| Err(Elapsed)),
-            None => Poll::Pending,
+            Some(sleep) => ready!(Pin::new(sleep).poll(cx)),
+            None => return Poll::Pending,
         }
+        if this.node.is_used() {
+            ready!(end_inside(this.node));
+        }
+        Poll::Ready(Err(Elapsed))
+    }
+}
+
+/// The time is up: scopes inside run their clean-ups before the future is dropped.
+#[cold]
+fn end_inside(node: &mut Node) -> Poll<()> {
+    node.doom_inside();
+    match node.has_children() || node.make_way() {
+        true => Poll::Pending,
+        false => Poll::Ready(()),
     }
 }
 

@@ -1,0 +1,187 @@
+//! [`Children`]: what a combinator needs of the loop, so that a wake finds the child it is for.
+//!
+//! Whoever polls many futures gives each a *place*: a wake token of its own. Each poll it asks
+//! [`next`](Children::next) whom to poll, in the order of the wakes. Plain data, like a timer's
+//! key, so that a combinator is `Send` if its children are.
+//!
+//! # The rules
+//! - One poll serves those who were woken before it began, so a child that wakes itself does not
+//!   keep the other tasks waiting.
+//! - Each child counts as a poll of the loop. When a look is due, the rest is postponed: the
+//!   parent wakes itself and returns.
+//! - On another loop than before the children get new places, and all are polled again: what
+//!   they left behind names the old ones. Without a loop there are no places; every poll of the
+//!   parent polls every child, with the parent's waker.
+//!
+//! # Not here
+//! The block itself (`run_queue::blocks`), the futures (`combinators`).
+#![forbid(unsafe_code)]
+
+use std::task::{Context, Waker};
+
+use super::{Kernel, on_loop};
+use crate::context;
+use crate::mailbox::LoopId;
+use crate::task::token::{self, wake_safely};
+
+/// The places of one future's children. Dropping it gives them back.
+#[derive(Debug)]
+pub(crate) struct Children {
+    block: Option<Block>,
+    /// The child that `next` gave last, and its slot.
+    turn: (u32, u32),
+    /// The budget of this poll is used up.
+    due: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    home: LoopId,
+    number: u32,
+}
+
+/// Where a poll takes place: what [`Children::enter`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On the loop of the last poll.
+    Same,
+    /// On a loop where no child has a place yet: each is to be added, in order.
+    Fresh,
+    /// On no loop: all are to be polled with the caller's waker.
+    Nowhere,
+}
+
+impl Children {
+    pub(crate) const fn new() -> Self {
+        Children {
+            block: None,
+            turn: (u32::MAX, u32::MAX),
+            due: false,
+        }
+    }
+
+    /// Begins a poll of the parent.
+    pub(crate) fn enter(&mut self, cx: &Context<'_>) -> Place {
+        self.due = false;
+        let here = Kernel::with(Kernel::id);
+        let mut place = Place::Same;
+        if self.block.map(|block| block.home) != here {
+            self.leave();
+            place = Place::Fresh;
+        }
+        Kernel::with(|kernel| {
+            let block = *self.block.get_or_insert_with(|| Block {
+                home: kernel.id,
+                number: kernel.run.make_block(),
+            });
+            kernel.begin_block(block.number, cx.waker());
+            place
+        })
+        .unwrap_or(Place::Nowhere)
+    }
+
+    /// Gives child `index` a place; it will be polled by this poll of the parent.
+    pub(crate) fn add(&mut self, index: u32) {
+        self.with_block(|kernel, block| {
+            kernel.insert_child(block, index, None);
+            kernel.run.ready_child(block, index);
+        });
+    }
+
+    /// Who is to be polled now. `None` when all were served, or when the loop is due for a look:
+    /// then the parent has been woken again, for the rest.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<u32> {
+        if self.due {
+            self.postpone();
+            return None;
+        }
+        let next = self.with_block(|kernel, block| kernel.run.next_child(block));
+        let (index, slot) = next.flatten()?;
+        self.turn = (index, slot);
+        Some(index)
+    }
+
+    /// Calls `f`, which polls the child that `next` gave, with the waker of its place.
+    #[inline]
+    pub(crate) fn poll<R>(&mut self, index: u32, f: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        debug_assert_eq!(self.turn.0, index, "`next` says who is to be polled");
+        let slot = self.turn.1;
+        let waker = Kernel::with_current("a poll of a child", |kernel| {
+            self.due |= kernel.budget.spend();
+            token::waker(kernel.run.loop_index(), kernel.run.generation(slot), slot)
+        });
+        f(&mut Context::from_waker(&waker))
+    }
+
+    /// Child `index` is over: its place is free, and so is its number.
+    pub(crate) fn remove(&mut self, index: u32) {
+        self.with_block(|kernel, block| kernel.run.remove_child(block, index));
+    }
+
+    /// Is the loop due for a look? Then the parent has been woken again, and takes nothing new.
+    pub(crate) fn is_due(&mut self) -> bool {
+        if self.due {
+            self.wake_parent();
+        }
+        self.due
+    }
+
+    /// Leaves whoever is ready to the next poll.
+    #[cold]
+    fn postpone(&mut self) {
+        let left = |kernel: &Kernel, block| kernel.run.has_woken_children(block);
+        if self.with_block(left) == Some(true) {
+            context::postpone();
+            self.wake_parent();
+        }
+    }
+
+    fn wake_parent(&mut self) {
+        let parent = self.with_block(|kernel, block| kernel.run.take_parent(block));
+        if let Some(parent) = parent.flatten() {
+            wake_safely(parent);
+        }
+    }
+
+    /// Gives the block back to its loop.
+    fn leave(&mut self) {
+        if let Some(Block { home, number }) = self.block.take() {
+            on_loop(home, move |kernel| drop(kernel.run.remove_block(number)));
+        }
+    }
+
+    /// The block and its loop, which is the one that runs here: in a poll, after `enter`.
+    #[inline]
+    fn with_block<R>(&self, f: impl FnOnce(&Kernel, u32) -> R) -> Option<R> {
+        let block = self.block?;
+        Kernel::with(|kernel| (kernel.id == block.home).then(|| f(kernel, block.number))).flatten()
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl Kernel {
+    /// Begins a poll of a block's parent, whose waker is `waker`.
+    pub(super) fn begin_block(&self, block: u32, waker: &Waker) {
+        let parent = self.run.needs_parent(block, waker).then(|| waker.clone());
+        drop(self.run.begin(block, parent));
+    }
+
+    /// Gives a child a slot, with room for it in the ring and the mailbox.
+    pub(super) fn insert_child(
+        &self,
+        block: u32,
+        index: u32,
+        task: Option<std::ptr::NonNull<crate::task::Header>>,
+    ) -> u32 {
+        if !self.run.has_free() {
+            self.grow();
+        }
+        self.run.insert_child(block, index, task)
+    }
+}

@@ -1,0 +1,409 @@
+//! [`Node`]: a scope's place in the tree of what can be cancelled, and which place is current.
+//!
+//! A future that can be cancelled with all that is in it (a scope, a timeout, a group) enters its
+//! node for each poll of its body. A scope that begins inside finds it as the current one.
+//!
+//! Nodes are plain data, like timers, so that a `Timeout` is `Send`. They follow their future: it
+//! may be polled below another scope, in another task or on another loop than the last time.
+//!
+//! A timeout is used for every read of every connection, and most have no scope inside. So it is
+//! *lazy*: it counts itself in, and gets a node only when a scope begins inside.
+//!
+//! # Invariants
+//! - **Nested**: guards are dropped in the reverse order of their making, so `current` always is
+//!   what the innermost future that is being polled has set, or belongs to another task.
+//! - **All at once**: when a scope begins inside lazy futures, all of them get a node, each below
+//!   the one around it, and `lazy` becomes 0. So a lazy future that finds `lazy` at 0 when it
+//!   leaves owns the current node, and the next one around it owns that node's parent.
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::task::{Context, Waker};
+
+use super::cancel_tree::{Index, Kind, Tree};
+use super::{Kernel, on_loop};
+use crate::mailbox::LoopId;
+use crate::task::Header;
+use crate::task::token::{self, wake_safely};
+
+/// What is being polled, as far as scopes go.
+#[derive(Clone, Copy, Default)]
+struct Current {
+    /// The task that this is about; what another task has set means nothing.
+    task: u64,
+    /// The innermost node. Without one it is the task's own, to be made.
+    node: Option<Index>,
+    /// The node in which the task itself is a child.
+    outer: Option<Index>,
+    /// So many lazy futures are inside `node`, around what is polled.
+    lazy: u32,
+    /// A clean-up: what begins in it is below nothing.
+    sheltered: bool,
+}
+
+impl Current {
+    /// Directly in a task.
+    fn of(task: u64) -> Current {
+        Current {
+            task,
+            ..Current::default()
+        }
+    }
+
+    fn inside(index: Index) -> Current {
+        Current {
+            node: Some(index),
+            ..Current::of(running())
+        }
+    }
+}
+
+/// The number of the task that runs; no task has 0.
+fn running() -> u64 {
+    token::current().map_or(0, Header::id)
+}
+
+#[derive(Default)]
+pub(super) struct Scopes {
+    tree: RefCell<Tree>,
+    current: Cell<Current>,
+    /// A clean-up is being polled: it may spawn even while the loop closes.
+    cleaning: Cell<bool>,
+    /// Tasks that are nothing but clean-ups.
+    cleaners: Cell<usize>,
+}
+
+/// A node, or the right to one. Dropping it closes it.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    place: Option<Place>,
+    /// Its future made way, and waits to be dropped.
+    is_out: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    home: LoopId,
+    index: Index,
+}
+
+impl Node {
+    pub(crate) const fn new() -> Self {
+        Node {
+            place: None,
+            is_out: false,
+        }
+    }
+
+    /// Is it open, or was it until its future made way?
+    pub(crate) fn is_used(&self) -> bool {
+        self.place.is_some() || self.is_out
+    }
+
+    /// Opens the node, or moves it below what is current now, and notes the future's waker.
+    /// Without a loop nothing is above and nothing inside.
+    pub(crate) fn open(&mut self, cx: &Context<'_>, shield: bool) {
+        if self.is_out {
+            return;
+        }
+        let home = Kernel::with(Kernel::id);
+        if self.place.is_some_and(|place| Some(place.home) != home) {
+            self.close();
+        }
+        self.place = Kernel::with(|kernel| {
+            let parent = kernel.current_node();
+            let kind = if shield { Kind::Shield } else { Kind::Scope };
+            let mut tree = kernel.scopes.tree.borrow_mut();
+            let index = match self.place {
+                Some(place) => place.index,
+                None => tree.open(parent, kind),
+            };
+            tree.move_below(index, parent);
+            drop(tree);
+            kernel.note_waker(index, cx.waker());
+            Place {
+                home: kernel.id,
+                index,
+            }
+        });
+    }
+
+    /// Makes the node the current one, until the guard is dropped.
+    pub(crate) fn enter(&self) -> Inside {
+        Inside(self.with(|kernel, index| kernel.scopes.current.replace(Current::inside(index))))
+    }
+
+    /// Makes the node the one in which the task `child` is a child, while that is polled.
+    pub(crate) fn enter_child(&self, child: u64) -> Inside {
+        Inside(self.with(|kernel, index| {
+            kernel.scopes.current.replace(Current {
+                outer: Some(index),
+                ..Current::of(child)
+            })
+        }))
+    }
+
+    /// Has something above been cancelled?
+    pub(crate) fn is_doomed(&self) -> bool {
+        self.with(|kernel, index| kernel.scopes.tree.borrow().is_doomed(index)) == Some(true)
+    }
+
+    /// Is something open inside?
+    pub(crate) fn has_children(&self) -> bool {
+        self.with(|kernel, index| kernel.has_open_scopes(index)) == Some(true)
+    }
+
+    /// Is a shield open inside?
+    pub(crate) fn has_shield_inside(&self) -> bool {
+        let has = |kernel: &Kernel, index| kernel.scopes.tree.borrow().has_shield_below(index);
+        self.with(has) == Some(true)
+    }
+
+    /// Cancels what is inside.
+    pub(crate) fn doom_inside(&self) {
+        self.with(Kernel::doom_below);
+    }
+
+    /// Closes the node if it is doomed and nothing is open inside: its future is to be dropped by
+    /// what was cancelled above, and does nothing until then.
+    pub(crate) fn make_way(&mut self) -> bool {
+        if self.is_doomed() && !self.has_children() {
+            self.close();
+            self.is_out = true;
+        }
+        self.is_out
+    }
+
+    /// Keeps out what is cancelled above, or lets it in.
+    pub(crate) fn set_shield(&self, shield: bool) {
+        self.with(|kernel, index| {
+            let woken = kernel.scopes.tree.borrow_mut().set_shield(index, shield);
+            woken.into_iter().for_each(wake_safely);
+        });
+    }
+
+    /// Closes the node: whoever waits for what is inside is told.
+    pub(crate) fn close(&mut self) {
+        if let Some(Place { home, index }) = self.place.take() {
+            on_loop(home, move |kernel| kernel.close_node(index));
+        }
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&Kernel, Index) -> R) -> Option<R> {
+        let place = self.place?;
+        Kernel::with(|kernel| (kernel.id == place.home).then(|| f(kernel, place.index))).flatten()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Runs `f`, which polls a clean-up: nothing that is cancelled outside dooms what is inside.
+pub(crate) fn clean_up<R>(f: impl FnOnce() -> R) -> R {
+    struct Cleaning {
+        outer: Option<(Current, bool)>,
+    }
+    impl Drop for Cleaning {
+        fn drop(&mut self) {
+            if let Some((current, cleaning)) = self.outer {
+                Kernel::with(|kernel| {
+                    kernel.scopes.current.set(current);
+                    kernel.scopes.cleaning.set(cleaning);
+                });
+            }
+        }
+    }
+    let outer = Kernel::with(|kernel| {
+        let current = Current {
+            sheltered: true,
+            ..Current::of(running())
+        };
+        let outer = kernel.scopes.current.replace(current);
+        (outer, kernel.scopes.cleaning.replace(true))
+    });
+    let _cleaning = Cleaning { outer };
+    f()
+}
+
+/// Counts a task that is nothing but clean-ups: a loop that is closed waits for it.
+#[derive(Debug)]
+pub(crate) struct Cleaner(());
+
+impl Cleaner {
+    pub(crate) fn new(kernel: &Kernel) -> Cleaner {
+        let count = &kernel.scopes.cleaners;
+        count.set(count.get() + 1);
+        Cleaner(())
+    }
+}
+
+impl Drop for Cleaner {
+    fn drop(&mut self) {
+        Kernel::with(|kernel| {
+            let count = &kernel.scopes.cleaners;
+            count.set(count.get().saturating_sub(1));
+        });
+    }
+}
+
+/// Puts back what was current before.
+#[must_use = "the node is left when this is dropped"]
+pub(crate) struct Inside(Option<Current>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if let Some(outer) = self.0 {
+            Kernel::with(|kernel| kernel.scopes.current.set(outer));
+        }
+    }
+}
+
+/// A poll of a future that gets a node only when a scope begins inside.
+#[must_use = "ends with `leave`"]
+pub(crate) struct Lazily(Option<Current>);
+
+impl Lazily {
+    #[inline]
+    pub(crate) fn enter() -> Lazily {
+        Lazily(Kernel::with(|kernel| {
+            let current = &kernel.scopes.current;
+            let mut inner = current.get();
+            let task = running();
+            if inner.task != task {
+                inner = Current::of(task);
+            }
+            inner.lazy += 1;
+            current.replace(inner)
+        }))
+    }
+
+    /// Ends the poll: the node, if there is one now.
+    #[inline]
+    pub(crate) fn leave(mut self, cx: &Context<'_>) -> Node {
+        let made = self.end();
+        if made.is_used() {
+            made.with(|kernel, index| kernel.note_waker(index, cx.waker()));
+        }
+        made
+    }
+
+    #[inline]
+    fn end(&mut self) -> Node {
+        let Some(outer) = self.0.take() else {
+            return Node::new();
+        };
+        let made = Kernel::with(|kernel| {
+            let inner = kernel.scopes.current.replace(outer);
+            (inner.lazy == 0)
+                .then(|| kernel.take_made(inner, outer))
+                .flatten()
+        });
+        Node {
+            place: made.flatten(),
+            is_out: false,
+        }
+    }
+}
+
+impl Drop for Lazily {
+    /// For a poll that panicked; otherwise there is nothing left to do.
+    fn drop(&mut self) {
+        drop(self.end());
+    }
+}
+
+impl Kernel {
+    /// The node of the lazy future that leaves; what is current is now about the one around it.
+    #[cold]
+    fn take_made(&self, inner: Current, outer: Current) -> Option<Place> {
+        let index = inner.node?;
+        if outer.lazy > 0 && outer.task == inner.task {
+            self.scopes.current.set(Current {
+                node: self.scopes.tree.borrow().parent(index),
+                lazy: 0,
+                ..outer
+            });
+        }
+        Some(Place {
+            home: self.id,
+            index,
+        })
+    }
+
+    /// The node that a scope beginning now is below; `None` outside of tasks.
+    fn current_node(&self) -> Option<Index> {
+        let task = token::current()?;
+        let mut current = self.scopes.current.get();
+        if current.task != task.id() {
+            return Some(self.root(task, None));
+        }
+        let mut node = match current.node {
+            None if current.sheltered => None,
+            None => Some(self.root(task, current.outer)),
+            node => node,
+        };
+        if current.lazy > 0 {
+            let mut tree = self.scopes.tree.borrow_mut();
+            for _ in 0..current.lazy {
+                node = Some(tree.open(node, Kind::Scope));
+            }
+            current.node = node;
+            current.lazy = 0;
+            self.scopes.current.set(current);
+        }
+        node
+    }
+
+    /// The task's own node, made now if need be.
+    fn root(&self, task: &Header, outer: Option<Index>) -> Index {
+        if let Some(root) = task.scope() {
+            return root;
+        }
+        let root = self.scopes.tree.borrow_mut().open(outer, Kind::Task);
+        task.set_scope(Some(root));
+        let waker = token::waker(
+            self.run.loop_index(),
+            self.run.generation(task.slot()),
+            task.slot(),
+        );
+        self.note_waker(root, &waker);
+        root
+    }
+
+    fn note_waker(&self, index: Index, waker: &Waker) {
+        if !self.scopes.tree.borrow().needs_waker(index, waker) {
+            return;
+        }
+        let waker = waker.clone();
+        let old = self.scopes.tree.borrow_mut().set_waker(index, waker);
+        drop(old);
+    }
+
+    pub(super) fn has_open_scopes(&self, index: Index) -> bool {
+        self.scopes.tree.borrow().has_children(index)
+    }
+
+    pub(super) fn doom_below(&self, index: Index) {
+        let woken = self.scopes.tree.borrow_mut().doom_below(index);
+        woken.into_iter().for_each(wake_safely);
+    }
+
+    pub(super) fn close_node(&self, index: Index) {
+        let [own, parent] = self.scopes.tree.borrow_mut().close(index);
+        drop(own);
+        parent.into_iter().for_each(wake_safely);
+    }
+
+    /// Is there anything that a loop which closes has to wait for?
+    pub(super) fn has_clean_ups(&self) -> bool {
+        self.scopes.cleaners.get() > 0 || self.scopes.tree.borrow().scopes() > 0
+    }
+
+    /// Is a clean-up being polled?
+    pub(super) fn is_cleaning(&self) -> bool {
+        self.scopes.cleaning.get()
+    }
+}

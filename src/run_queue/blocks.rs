@@ -1,0 +1,332 @@
+//! Blocks: the children of one future, who of them was woken, and who polls them.
+//!
+//! A future that polls many others (`gather`, a task group) gives each a slot of its own, hence
+//! a wake token, and all of them a block. A wake of a child notes its number in the block and is
+//! passed on to the parent's waker, unless the parent has been woken for another child already.
+//! The parent then asks for the numbers, in the order of their wakes: a wake and a poll cost
+//! the same however many children there are.
+//!
+//! # Invariants
+//! - **Noted**: a child's number is in `ready` or `woken` if its WOKEN bit is set. (A number may
+//!   stand there without it, when its child is over: it is skipped.)
+//! - **Told**: while `woken` is not empty the parent has been woken since it last began a poll, or
+//!   is being polled; so `parent` is taken when it is woken, and put back by the next poll.
+//! - **Unlent**: no waker is cloned, woken or dropped while the blocks are borrowed.
+//!
+//! # Not here
+//! The children themselves, their storage and their polls: `kernel::children` and above.
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::ptr::{self, NonNull};
+use std::task::Waker;
+
+use slab::Slab;
+
+use super::{RunQueue, State};
+
+/// Stands for "no slot".
+const NO_SLOT: u32 = u32::MAX;
+
+/// The waker of whoever polls a block's children.
+pub(crate) type Parent = Option<Waker>;
+
+pub(super) struct Blocks<T>(Slab<Block<T>>);
+
+impl<T> Blocks<T> {
+    pub(super) fn new() -> Self {
+        Blocks(Slab::new())
+    }
+}
+
+struct Block<T> {
+    /// Taken when it is woken.
+    parent: Parent,
+    /// To be polled by the parent's present poll, first woken first.
+    ready: VecDeque<u32>,
+    /// Woken since that began.
+    woken: VecDeque<u32>,
+    children: Vec<Child<T>>,
+}
+
+struct Child<T> {
+    slot: u32,
+    /// The child, if it is a task.
+    task: Option<NonNull<T>>,
+}
+
+impl<T> RunQueue<T> {
+    /// A new block without children.
+    pub(crate) fn make_block(&self) -> u32 {
+        let block = Block {
+            parent: None,
+            ready: VecDeque::new(),
+            woken: VecDeque::new(),
+            children: Vec::new(),
+        };
+        self.blocks.borrow_mut().0.insert(block) as u32
+    }
+
+    /// Ends a block and the slots of its children. Gives back what is foreign.
+    #[must_use = "the waker's destructor is foreign code: drop it where that may run"]
+    pub(crate) fn remove_block(&self, block: u32) -> Parent {
+        let block = self.blocks.borrow_mut().0.remove(block as usize);
+        let slots = block.children.iter().map(|child| child.slot);
+        slots
+            .filter(|&slot| slot != NO_SLOT)
+            .for_each(|slot| self.retire(slot));
+        block.parent
+    }
+
+    /// The parent begins a poll: those that were woken are ready now. `parent` is its waker if
+    /// [`needs_parent`](RunQueue::needs_parent) said so; gives the one before back.
+    #[must_use = "the waker's destructor is foreign code: drop it where that may run"]
+    pub(crate) fn begin(&self, block: u32, parent: Parent) -> Parent {
+        let mut blocks = self.blocks.borrow_mut();
+        let block = &mut blocks.0[block as usize];
+        if block.ready.is_empty() {
+            std::mem::swap(&mut block.ready, &mut block.woken);
+        } else {
+            block.ready.append(&mut block.woken);
+        }
+        match parent {
+            Some(parent) => block.parent.replace(parent),
+            None => None,
+        }
+    }
+
+    /// Whether `waker` is not the one that the block's children wake.
+    pub(crate) fn needs_parent(&self, block: u32, waker: &Waker) -> bool {
+        let blocks = self.blocks.borrow();
+        let parent = &blocks.0[block as usize].parent;
+        !parent
+            .as_ref()
+            .is_some_and(|parent| parent.will_wake(waker))
+    }
+
+    /// Gives child `index` of a block a slot. The caller has made room with `grow`.
+    pub(crate) fn insert_child(&self, block: u32, index: u32, task: Option<NonNull<T>>) -> u32 {
+        let at = self.take_free();
+        let slot = self.slot(at);
+        slot.owner.set(ptr::without_provenance_mut(block as usize));
+        slot.state.set(State::child(index));
+        let children = &mut self.blocks.borrow_mut().0[block as usize].children;
+        let place = index as usize;
+        while children.len() <= place {
+            children.push(Child {
+                slot: NO_SLOT,
+                task: None,
+            });
+        }
+        debug_assert_eq!(children[place].slot, NO_SLOT, "one child a number");
+        children[place] = Child { slot: at, task };
+        at
+    }
+
+    /// Child `index` is over.
+    pub(crate) fn remove_child(&self, block: u32, index: u32) {
+        let mut blocks = self.blocks.borrow_mut();
+        let child = &mut blocks.0[block as usize].children[index as usize];
+        child.task = None;
+        let slot = std::mem::replace(&mut child.slot, NO_SLOT);
+        drop(blocks);
+        if slot != NO_SLOT {
+            self.retire(slot);
+        }
+    }
+
+    /// Has child `index` polled by the present poll of its parent.
+    pub(crate) fn ready_child(&self, block: u32, index: u32) {
+        let mut blocks = self.blocks.borrow_mut();
+        let block = &mut blocks.0[block as usize];
+        let slot = self.slot(block.children[index as usize].slot);
+        if !slot.state.get().is_woken() {
+            slot.state.set(slot.state.get().with_woken(true));
+            block.ready.push_back(index);
+        }
+    }
+
+    /// The slot of child `index`.
+    #[inline]
+    pub(crate) fn child_slot(&self, block: u32, index: u32) -> u32 {
+        self.blocks.borrow().0[block as usize].children[index as usize].slot
+    }
+
+    /// Takes out the next child to be polled, and its slot.
+    #[inline]
+    pub(crate) fn next_child(&self, block: u32) -> Option<(u32, u32)> {
+        let mut blocks = self.blocks.borrow_mut();
+        let block = &mut blocks.0[block as usize];
+        loop {
+            let index = block.ready.pop_front()?;
+            let slot = block.children[index as usize].slot;
+            if slot == NO_SLOT {
+                continue;
+            }
+            let state = &self.slot(slot).state;
+            if state.get().is_woken() {
+                state.set(state.get().with_woken(false));
+                return Some((index, slot));
+            }
+        }
+    }
+
+    /// Notes that the child in `slot` was woken; gives the parent, if it is to be woken.
+    #[inline(never)]
+    #[must_use]
+    pub(crate) fn rouse(&self, slot: u32) -> Parent {
+        let place = self.slot(slot);
+        let state = place.state.get();
+        debug_assert!(state.is_child(), "`wake` said so");
+        if state.is_woken() {
+            return None;
+        }
+        place.state.set(state.with_woken(true));
+        let mut blocks = self.blocks.borrow_mut();
+        let block = &mut blocks.0[place.owner.get().addr()];
+        block.woken.push_back(state.index());
+        block.parent.take()
+    }
+
+    /// The parent has been woken by other means: nobody wakes it again before its next poll.
+    #[must_use = "the waker's destructor is foreign code: drop it where that may run"]
+    pub(crate) fn take_parent(&self, block: u32) -> Parent {
+        self.blocks.borrow_mut().0[block as usize].parent.take()
+    }
+
+    /// Is somebody to be polled, now or in the next poll?
+    pub(crate) fn has_woken_children(&self, block: u32) -> bool {
+        let blocks = self.blocks.borrow();
+        let block = &blocks.0[block as usize];
+        !block.ready.is_empty() || !block.woken.is_empty()
+    }
+
+    /// The wakers of all parents, for a loop that is being closed.
+    pub(crate) fn take_parents(&self) -> Vec<Waker> {
+        let mut blocks = self.blocks.borrow_mut();
+        let parents = blocks
+            .0
+            .iter_mut()
+            .filter_map(|(_, block)| block.parent.take());
+        parents.collect()
+    }
+
+    /// The child in `slot`, if it is a task.
+    pub(crate) fn child_task(&self, slot: u32) -> Option<NonNull<T>> {
+        let place = self.slot(slot);
+        let state = place.state.get();
+        if !state.is_child() {
+            return None;
+        }
+        let blocks = self.blocks.borrow();
+        blocks.0[place.owner.get().addr()].children[state.index() as usize].task
+    }
+
+    /// The waker of the parent of the child in `slot`, looked at by `f`.
+    pub(crate) fn with_parent<R>(&self, slot: u32, f: impl FnOnce(Option<&Waker>) -> R) -> R {
+        let place = self.slot(slot);
+        let blocks = self.blocks.borrow();
+        let block = place
+            .state
+            .get()
+            .is_child()
+            .then(|| place.owner.get().addr());
+        f(block.and_then(|block| blocks.0.get(block)?.parent.as_ref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_children(count: u32) -> (RunQueue<u32>, u32, Vec<u32>) {
+        let queue = RunQueue::new(0);
+        queue.grow();
+        let block = queue.make_block();
+        let slots = (0..count).map(|index| queue.insert_child(block, index, None));
+        let slots = slots.collect();
+        (queue, block, slots)
+    }
+
+    fn wake(queue: &RunQueue<u32>, slot: u32) -> Parent {
+        assert!(queue.wake(slot, queue.generation(slot)), "it is a child's");
+        queue.rouse(slot)
+    }
+
+    fn served(queue: &RunQueue<u32>, block: u32) -> Vec<u32> {
+        let children = std::iter::from_fn(|| queue.next_child(block));
+        children.map(|(index, _)| index).collect()
+    }
+
+    #[test]
+    fn children_come_out_in_the_order_of_their_wakes_in_the_next_poll() {
+        let (queue, block, slots) = with_children(4);
+        for at in [2, 0, 2, 3] {
+            assert!(wake(&queue, slots[at]).is_none());
+        }
+        assert_eq!(
+            served(&queue, block),
+            [],
+            "the poll under way does not see them"
+        );
+        assert!(queue.begin(block, None).is_none());
+        assert_eq!(served(&queue, block), [2, 0, 3]);
+        assert_eq!(queue.ready(), 0, "children are never in the ring");
+    }
+
+    #[test]
+    fn the_parent_is_woken_once_a_poll() {
+        let (queue, block, slots) = with_children(3);
+        assert!(queue.begin(block, Some(Waker::noop().clone())).is_none());
+        assert!(wake(&queue, slots[0]).is_some());
+        assert!(wake(&queue, slots[1]).is_none());
+        assert!(queue.needs_parent(block, Waker::noop()));
+        assert!(queue.begin(block, Some(Waker::noop().clone())).is_none());
+        assert!(wake(&queue, slots[1]).is_none(), "it is ready already");
+        assert!(wake(&queue, slots[2]).is_some());
+    }
+
+    #[test]
+    fn what_a_poll_leaves_comes_before_what_was_woken_since() {
+        let (queue, block, slots) = with_children(3);
+        assert!(wake(&queue, slots[2]).is_none());
+        assert!(wake(&queue, slots[1]).is_none());
+        assert!(queue.begin(block, None).is_none());
+        assert_eq!(queue.next_child(block).unwrap().0, 2);
+        assert!(wake(&queue, slots[0]).is_none());
+        assert!(queue.begin(block, None).is_none());
+        assert_eq!(served(&queue, block), [1, 0]);
+    }
+
+    #[test]
+    fn a_wake_of_a_child_that_is_over_does_nothing() {
+        let (queue, block, slots) = with_children(2);
+        let generation = queue.generation(slots[0]);
+        assert!(wake(&queue, slots[0]).is_none());
+        queue.remove_child(block, 0);
+        assert!(!queue.wake(slots[0], generation));
+        assert!(queue.begin(block, None).is_none());
+        assert_eq!(served(&queue, block), []);
+        queue.insert_child(block, 0, None);
+        queue.ready_child(block, 0);
+        assert_eq!(
+            served(&queue, block),
+            [0],
+            "the number is used again, and given once"
+        );
+    }
+
+    #[test]
+    fn a_block_gives_all_its_slots_back() {
+        let (queue, block, slots) = with_children(5);
+        queue.remove_child(block, 3);
+        assert!(queue.remove_block(block).is_none());
+        let again = queue.make_block();
+        let mut taken: Vec<u32> = (0..5).map(|i| queue.insert_child(again, i, None)).collect();
+        taken.sort_unstable();
+        let mut slots = slots;
+        slots.sort_unstable();
+        assert_eq!(taken, slots);
+        assert_eq!(queue.live(), 0);
+    }
+}

@@ -1,0 +1,435 @@
+//! Cancel scopes: a body, a deadline that can move, a reason, a shield, and asynchronous clean-up.
+//!
+//! Cancelling in Rust is dropping a future, and a destructor cannot wait. A scope can: it drops
+//! its body, then runs what the body has registered with it, and ends after that.
+//!
+//! Every cancellation belongs to one scope, or task. That scope gives it as an error; the
+//! scopes inside it only make way: they drop their bodies and run their clean-ups, inside out,
+//! and the code between them is not resumed. There is nothing to catch, to count or to swallow.
+//! It is not an event but a state: once a scope is cancelled, every wait in it ends.
+//!
+//! # Who drops what
+//!
+//! | it ends by | what is open inside |
+//! | --- | --- |
+//! | [`CancelScope::cancel`], a deadline of it, [`move_on_after`] | runs its clean-ups first; shields are waited for |
+//! | [`Task::cancel`](crate::Task::cancel), an awaited handle that is dropped | the same |
+//! | [`timeout`](crate::timeout), [`wait_for`](crate::wait_for) | the same |
+//! | the end of `run`, and of the loop | the same, within the loop's limit for clean-ups |
+//! | `select!`, `try_gather`, any executor or combinator that just drops a future | is dropped: clean-ups that borrow are lost, which is reported; the others become a task |
+//!
+//! # Not here
+//! The tree that says who is inside whom (`kernel`), groups of children (`TaskGroup`).
+
+mod alarm;
+mod cleanups;
+pub(crate) mod run;
+mod shield;
+
+use std::cell::{Cell, RefCell};
+use std::fmt::{self, Debug, Formatter};
+use std::future::{Future, poll_fn};
+use std::ops::Deref;
+use std::panic::Location;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+pub use cleanups::Cleanup;
+use cleanups::{Cleanups, When, Work};
+use run::Run;
+pub use shield::{Shield, shield};
+
+use crate::error::{Cancelled, Reason};
+use crate::kernel::{CLEANUP_LIMIT, Kernel, Node};
+use crate::sync::CancelToken;
+
+/// A handle to one scope: clone it to whoever may cancel it.
+///
+/// ```
+/// use petla::{CancelScope, sleep, spawn};
+/// use std::time::Duration;
+///
+/// petla::run(async {
+///     let scope = CancelScope::new().timeout(Duration::from_secs(10));
+///     let remote = scope.clone();
+///     let watchdog = spawn(async move { remote.cancel("it barked") });
+///     let result = scope.run(async |_| sleep(Duration::from_secs(5)).await).await;
+///     assert_eq!(result.unwrap_err().reason(), Some("it barked"));
+///     assert!(watchdog.await.unwrap());
+/// });
+/// ```
+#[derive(Clone)]
+pub struct CancelScope {
+    state: Rc<State>,
+}
+
+/// What the handles and the run of a scope share.
+struct State {
+    cause: RefCell<Option<Cancelled>>,
+    stage: Cell<Stage>,
+    /// Until the body starts.
+    limit: Cell<Option<Duration>>,
+    deadline: Cell<Option<Instant>>,
+    shield: Cell<bool>,
+    cleanup_limit: Cell<Duration>,
+    token: RefCell<Option<CancelToken>>,
+    node: RefCell<Node>,
+    /// Of the run.
+    waker: Cell<Option<Waker>>,
+    /// The body is on the stack: the run looks when it returns.
+    polling: Cell<bool>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    New,
+    Running,
+    Over,
+}
+
+impl CancelScope {
+    /// A scope without a deadline.
+    pub fn new() -> Self {
+        CancelScope {
+            state: Rc::new(State {
+                cause: RefCell::new(None),
+                stage: Cell::new(Stage::New),
+                limit: Cell::new(None),
+                deadline: Cell::new(None),
+                shield: Cell::new(false),
+                cleanup_limit: Cell::new(CLEANUP_LIMIT),
+                token: RefCell::new(None),
+                node: RefCell::new(Node::new()),
+                waker: Cell::new(None),
+                polling: Cell::new(false),
+            }),
+        }
+    }
+
+    /// Cancels it when `limit` has passed, counted from the moment the body starts.
+    pub fn timeout(self, limit: Duration) -> Self {
+        self.state.limit.set(Some(limit));
+        self
+    }
+
+    /// Cancels it at `deadline`.
+    pub fn timeout_at(self, deadline: Instant) -> Self {
+        self.state.deadline.set(Some(deadline));
+        self
+    }
+
+    /// Lets cancellations from outside wait until this scope has ended.
+    pub fn shielded(self) -> Self {
+        self.state.shield.set(true);
+        self
+    }
+
+    /// How long the clean-ups may take together, with those of what is open inside; 5 s unless
+    /// set. What is left then is dropped and reported.
+    pub fn cleanup_limit(self, limit: Duration) -> Self {
+        self.state.cleanup_limit.set(limit);
+        self
+    }
+
+    /// Cancels it too when `token` is, from whichever thread.
+    pub fn linked(self, token: &CancelToken) -> Self {
+        self.state.token.replace(Some(token.clone()));
+        self
+    }
+
+    /// Runs the body in place; its clean-ups have ended when this ends.
+    ///
+    /// The body is polled with its caller, in the same task. A value that it gives is kept, also
+    /// if it was cancelled in the same poll. A scope that is cancelled before it starts drops the
+    /// body unstarted; a deadline in the past still polls it once.
+    ///
+    /// # Errors
+    /// [`Cancelled`], if this scope was cancelled: by [`cancel`](CancelScope::cancel), by its
+    /// deadline, by its token. A cancellation from above is not this scope's: then this never
+    /// ends, and whatever was cancelled drops it.
+    ///
+    /// # Panics
+    /// If the body does, after the clean-ups; if the scope was run before; when it has to wait
+    /// for a deadline without a running loop.
+    ///
+    /// # Cancel safety
+    /// That of the body, for a plain drop; see the [module](self).
+    ///
+    /// # asyncio
+    /// `async with timeout(..)`; trio's `CancelScope`.
+    #[track_caller]
+    pub fn run<'env, T, F>(
+        &self,
+        body: F,
+    ) -> impl Future<Output = Result<T, Cancelled>> + use<'env, T, F>
+    where
+        F: AsyncFnOnce(&Scope<'env>) -> T,
+    {
+        let (scope, at) = (self.clone(), Location::caller());
+        async move {
+            let mut run = Run::begin(scope, at);
+            let scope = run.scope();
+            let mut body = pin!(Some(body(&scope)));
+            let end = poll_fn(|cx| {
+                let body = body.as_mut().as_pin_mut();
+                run.poll(cx, |cx| body.expect("it is there until the end").poll(cx))
+            });
+            let end = end.await;
+            run.finish(end, || body.set(None)).await
+        }
+    }
+
+    /// Cancels the scope: with a text as the reason, or `()`. `false` if it has ended or was
+    /// cancelled before; the first reason stays.
+    ///
+    /// The body is dropped at the scope's next poll, or after the present one.
+    #[track_caller]
+    pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
+        self.state
+            .cancel(Cancelled::new(reason.into(), Location::caller()))
+    }
+
+    /// Why it was cancelled, if it was.
+    #[doc(alias("cancel_called", "is_cancelled"))]
+    pub fn cause(&self) -> Option<Cancelled> {
+        self.state.cause()
+    }
+
+    /// When it will be cancelled; of a relative limit, once the body has started.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.state.deadline.get()
+    }
+
+    /// Moves the deadline, or takes it away.
+    ///
+    /// A moment in the past cancels at the scope's next poll. Once it is cancelled this changes
+    /// nothing.
+    #[doc(alias = "reschedule")]
+    pub fn set_deadline(&self, deadline: impl Into<Option<Instant>>) {
+        self.state.limit.set(None);
+        self.state.deadline.set(deadline.into());
+        self.state.look();
+    }
+
+    /// Makes cancellations from outside wait from now on, or lets them in.
+    pub fn set_shield(&self, shield: bool) {
+        self.state.shield.set(shield);
+        self.state.node.borrow().set_shield(shield);
+    }
+}
+
+impl Default for CancelScope {
+    fn default() -> Self {
+        CancelScope::new()
+    }
+}
+
+impl Debug for CancelScope {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelScope")
+            .field("stage", &self.state.stage.get())
+            .field("deadline", &self.deadline())
+            .field("cause", &self.cause())
+            .finish()
+    }
+}
+
+impl State {
+    /// Begins the one run; false if there was one.
+    fn start(&self) -> bool {
+        if let Some(limit) = self.limit.take() {
+            let now =
+                Kernel::with_current("the deadline of a scope", |kernel| kernel.clock().now());
+            self.deadline.set(now.checked_add(limit));
+        }
+        self.stage.replace(Stage::Running) == Stage::New
+    }
+
+    fn take_token(&self) -> Option<CancelToken> {
+        self.token.take()
+    }
+
+    /// Begins a poll of the run.
+    fn open(&self, cx: &Context<'_>) {
+        let old = self.waker.take();
+        let same = old.as_ref().is_some_and(|old| old.will_wake(cx.waker()));
+        let (new, old) = match same {
+            true => (old, None),
+            false => (Some(cx.waker().clone()), old),
+        };
+        self.waker.set(new);
+        drop(old);
+        self.node.borrow_mut().open(cx, self.shield.get());
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cause.borrow().is_some()
+    }
+
+    fn cause(&self) -> Option<Cancelled> {
+        self.cause.borrow().clone()
+    }
+
+    fn cancel(&self, cause: Cancelled) -> bool {
+        if self.stage.get() == Stage::Over || self.is_cancelled() {
+            return false;
+        }
+        self.cause.replace(Some(cause));
+        self.look();
+        true
+    }
+
+    /// The deadline has passed.
+    fn expire(&self, at: &'static Location<'static>) {
+        if let Some(deadline) = self.deadline.get() {
+            self.cancel(Cancelled::by_deadline(deadline, at));
+        }
+    }
+
+    /// Has the run look at what was changed.
+    fn look(&self) {
+        if !self.polling.get()
+            && let Some(waker) = self.waker.take()
+        {
+            waker.wake();
+        }
+    }
+
+    /// The run is over: nobody waits for it any more.
+    fn finish(&self) {
+        self.stage.set(Stage::Over);
+        drop(self.waker.take());
+        let node = self.node.take();
+        drop(node);
+    }
+}
+
+/// What a scope's body gets: the scope, and the right to register clean-ups.
+///
+/// They may borrow what outlives the scope (`'env`), but nothing of the body, which is gone by
+/// then.
+pub struct Scope<'env> {
+    scope: CancelScope,
+    cleanups: Rc<Cleanups<'env>>,
+}
+
+impl Deref for Scope<'_> {
+    type Target = CancelScope;
+
+    fn deref(&self) -> &CancelScope {
+        &self.scope
+    }
+}
+
+impl<'env> Scope<'env> {
+    /// Runs `cleanup` if the scope is cancelled, from inside or outside: last in, first out, and
+    /// no cancellation reaches it. Its time is limited by
+    /// [`cleanup_limit`](CancelScope::cleanup_limit).
+    ///
+    /// # asyncio
+    /// `except CancelledError: await cleanup(); raise`.
+    ///
+    /// ```
+    /// use petla::{CancelScope, sleep};
+    /// use std::{cell::RefCell, time::Duration};
+    ///
+    /// petla::run(async {
+    ///     let log = RefCell::new(Vec::new());
+    ///     let scope = CancelScope::new();
+    ///     let result = scope.run(async |s| {
+    ///         s.on_cancel(async { log.borrow_mut().push("begun") });
+    ///         s.on_cancel(async {
+    ///             sleep(Duration::from_millis(1)).await;
+    ///             log.borrow_mut().push("rolled back");
+    ///         });
+    ///         s.cancel(());
+    ///         std::future::pending::<()>().await
+    ///     });
+    ///     assert!(result.await.is_err());
+    ///     assert_eq!(*log.borrow(), ["rolled back", "begun"]);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn on_cancel(&self, cleanup: impl Future<Output = ()> + 'env) -> Cleanup {
+        self.add(When::Cancelled, Work::Here(Box::pin(cleanup)))
+    }
+
+    /// Runs `cleanup` however the scope ends: with a value, a panic, or cancelled.
+    ///
+    /// # asyncio
+    /// `AsyncExitStack.push_async_callback`; `finally: await cleanup()`.
+    #[track_caller]
+    pub fn finally(&self, cleanup: impl Future<Output = ()> + 'env) -> Cleanup {
+        self.add(When::Always, Work::Here(Box::pin(cleanup)))
+    }
+
+    /// [`on_cancel`](Scope::on_cancel) for a clean-up that borrows nothing: it survives also a
+    /// plain drop of the scope, as a task of its own, which a loop that is closed waits for.
+    #[track_caller]
+    pub fn on_cancel_static(&self, cleanup: impl Future<Output = ()> + 'static) -> Cleanup {
+        self.add(When::Cancelled, Work::Anywhere(Box::pin(cleanup)))
+    }
+
+    /// [`finally`](Scope::finally) for a clean-up that borrows nothing: it survives also a plain
+    /// drop of the scope, as a task of its own, which a loop that is closed waits for.
+    #[track_caller]
+    pub fn finally_static(&self, cleanup: impl Future<Output = ()> + 'static) -> Cleanup {
+        self.add(When::Always, Work::Anywhere(Box::pin(cleanup)))
+    }
+
+    #[track_caller]
+    fn add(&self, when: When, work: Work<'env>) -> Cleanup {
+        self.cleanups.add(when, work, Location::caller())
+    }
+}
+
+impl Debug for Scope<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Scope").field(&self.scope).finish()
+    }
+}
+
+/// Runs the body for at most `limit`; `None` if that was not enough.
+///
+/// `CancelScope::new().timeout(limit).run(body).await.ok()`: the body gets the scope, and may
+/// move its deadline.
+///
+/// # Panics
+/// If the body does; without a running loop on this thread.
+///
+/// # Cancel safety
+/// That of the body, for a plain drop; see [`scope`](self).
+///
+/// # asyncio
+/// None; trio's and anyio's `move_on_after`.
+///
+/// ```
+/// use petla::{move_on_after, now, sleep};
+/// use std::time::Duration;
+///
+/// petla::run(async {
+///     let tick = Duration::from_millis(2);
+///     let steps = move_on_after(tick, async |s| {
+///         for _ in 0..3 {
+///             s.set_deadline(now() + 10 * tick); // alive
+///             sleep(tick).await;
+///         }
+///         3
+///     });
+///     assert_eq!(steps.await, Some(3));
+///     assert_eq!(move_on_after(tick, async |_| sleep(1000 * tick).await).await, None);
+/// });
+/// ```
+#[track_caller]
+pub fn move_on_after<'env, T, F>(
+    limit: Duration,
+    body: F,
+) -> impl Future<Output = Option<T>> + use<'env, T, F>
+where
+    F: AsyncFnOnce(&Scope<'env>) -> T,
+{
+    let run = CancelScope::new().timeout(limit).run(body);
+    async move { run.await.ok() }
+}

@@ -1,0 +1,209 @@
+//! [`Run`]: a scope from the first poll of its body to the end of its clean-ups.
+//!
+//! ```text
+//!   body ──ready──────────────────────────────► clean-ups (always) ──► Ok(value)
+//!     └──cancelled──► what is open inside ends ──► body dropped ──► clean-ups (all) ─┐
+//!                     by its own cause ──► Err(cause)   ◄────────────────────────────┤
+//!                     from above       ──► closed, Pending for ever ◄────────────────┘
+//! ```
+//!
+//! A value that the body gives is kept, whatever else was asked for.
+//!
+//! # Invariants
+//! - **Open**: the node is open from the first poll until the clean-ups have ended, so whoever
+//!   cancels above waits for them.
+
+use std::any::Any;
+use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::alarm::Alarm;
+use super::cleanups::Cleanups;
+use super::{CancelScope, Scope, State};
+use crate::error::Cancelled;
+use crate::kernel::Kernel;
+use crate::task::report;
+
+/// How a body ended.
+pub(crate) enum End<T> {
+    Value(T),
+    Panicked(Box<dyn Any + Send>),
+    /// It was dropped.
+    Cancelled,
+}
+
+/// See the module.
+pub(crate) struct Run<'env> {
+    scope: CancelScope,
+    cleanups: Rc<Cleanups<'env>>,
+    alarm: Alarm,
+    /// For what is open inside to end, after a cancel.
+    patience: Alarm,
+    cleanup_deadline: Option<Instant>,
+    linked: Option<Pin<Box<dyn Future<Output = Cancelled>>>>,
+    at: &'static Location<'static>,
+}
+
+impl<'env> Run<'env> {
+    /// Begins the one run of a scope, at its first poll.
+    ///
+    /// # Panics
+    /// If it has been run before.
+    pub(crate) fn begin(scope: CancelScope, at: &'static Location<'static>) -> Self {
+        let state = &scope.state;
+        assert!(
+            state.start(),
+            "a CancelScope is for one run (this one: {at}): make another for another body"
+        );
+        let linked = state.take_token().map(|token| {
+            let linked: Pin<Box<dyn Future<Output = Cancelled>>> =
+                Box::pin(async move { token.cancelled().await });
+            linked
+        });
+        Run {
+            scope,
+            cleanups: Rc::default(),
+            alarm: Alarm::default(),
+            patience: Alarm::default(),
+            cleanup_deadline: None,
+            linked,
+            at,
+        }
+    }
+
+    /// What the body gets.
+    pub(crate) fn scope(&self) -> Scope<'env> {
+        Scope {
+            scope: self.scope.clone(),
+            cleanups: Rc::clone(&self.cleanups),
+        }
+    }
+
+    fn state(&self) -> &State {
+        &self.scope.state
+    }
+
+    /// Polls the body, unless it is cancelled and nothing is open in it.
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<End<T>> {
+        self.state().open(cx);
+        self.poll_linked(cx);
+        if self.is_cancelled() && self.is_clear(cx) {
+            return Poll::Ready(End::Cancelled);
+        }
+        match self.poll_body(cx, body) {
+            Ok(Poll::Ready(value)) => return Poll::Ready(End::Value(value)),
+            Ok(Poll::Pending) => {}
+            Err(payload) => return Poll::Ready(End::Panicked(payload)),
+        }
+        if !self.is_cancelled() {
+            let deadline = self.state().deadline.get();
+            if !self.alarm.poll(deadline, cx) {
+                return Poll::Pending;
+            }
+            self.state().expire(self.at);
+        }
+        if self.is_clear(cx) {
+            return Poll::Ready(End::Cancelled);
+        }
+        Poll::Pending
+    }
+
+    fn poll_linked(&mut self, cx: &mut Context<'_>) {
+        if let Some(linked) = &mut self.linked
+            && let Poll::Ready(cause) = linked.as_mut().poll(cx)
+        {
+            self.linked = None;
+            self.state().cancel(cause);
+        }
+    }
+
+    fn poll_body<T>(
+        &self,
+        cx: &mut Context<'_>,
+        body: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Result<Poll<T>, Box<dyn Any + Send>> {
+        let state = self.state();
+        let _inside = state.node.borrow().enter();
+        state.polling.set(true);
+        let polled = catch_unwind(AssertUnwindSafe(|| body(cx)));
+        state.polling.set(false);
+        polled
+    }
+
+    /// By its own cause, or with something above.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state().is_cancelled() || self.state().node.borrow().is_doomed()
+    }
+
+    /// Cancels what is open inside; true if that is over, or took too long.
+    fn is_clear(&mut self, cx: &Context<'_>) -> bool {
+        let state = Rc::clone(&self.scope.state);
+        let node = state.node.borrow();
+        node.doom_inside();
+        if !node.has_children() {
+            return true;
+        }
+        let deadline = self.cleanup_deadline();
+        if !self.patience.poll(deadline, cx) || node.has_shield_inside() {
+            return false;
+        }
+        report::warning("what was open in a cancelled scope did not end in time and was dropped");
+        true
+    }
+
+    /// When the clean-ups of this run are given up; it is set when it is first asked for.
+    fn cleanup_deadline(&mut self) -> Option<Instant> {
+        if self.cleanup_deadline.is_none() {
+            let now = Kernel::with(|kernel| kernel.clock().now());
+            let limit = self.state().cleanup_limit.get();
+            self.cleanup_deadline = now.and_then(|now| now.checked_add(limit));
+        }
+        self.cleanup_deadline
+    }
+
+    /// Drops the body by `drop_body`, runs the clean-ups; then what the run gives: an error only
+    /// for a cause of its own. Cancelled from above, it never ends.
+    pub(crate) async fn finish<T>(
+        mut self,
+        end: End<T>,
+        drop_body: impl FnOnce(),
+    ) -> Result<T, Cancelled> {
+        let mut end = end;
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(drop_body)) {
+            end = match end {
+                End::Panicked(first) => {
+                    report::panicked("a destructor panicked after its scope had", None, payload);
+                    End::Panicked(first)
+                }
+                _ => End::Panicked(payload),
+            };
+        }
+        let cancelled = matches!(end, End::Cancelled);
+        let deadline = self.cleanup_deadline();
+        self.cleanups.run(cancelled, deadline).await;
+        let doomed = self.state().node.borrow().is_doomed();
+        self.state().finish();
+        match (end, self.state().cause()) {
+            (End::Value(value), _) => Ok(value),
+            (End::Panicked(payload), _) => resume_unwind(payload),
+            (End::Cancelled, Some(cause)) if !doomed => Err(cause),
+            (End::Cancelled, _) => pending().await,
+        }
+    }
+}
+
+impl Drop for Run<'_> {
+    /// Dropped before its end, by code that does not wait.
+    fn drop(&mut self) {
+        self.cleanups.orphan();
+        self.state().finish();
+    }
+}
