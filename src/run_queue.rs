@@ -25,6 +25,8 @@
 //! # Not here
 //! What a task is, wakes from other threads (`mailbox`), which loop is current (`task::waker`).
 
+mod shuffle;
+
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::NonNull;
 
@@ -77,6 +79,8 @@ pub(crate) struct RunQueue<T> {
     slots: Cell<u32>,
     live: Cell<u32>,
     loop_index: u16,
+    /// The state of the generator that shuffles batches, if they are to be.
+    shuffle: Cell<Option<u64>>,
 }
 
 impl<T> RunQueue<T> {
@@ -90,6 +94,7 @@ impl<T> RunQueue<T> {
             slots: Cell::new(0),
             live: Cell::new(0),
             loop_index,
+            shuffle: Cell::new(None),
         }
     }
 
