@@ -26,8 +26,10 @@
 //! Callbacks, handles for other threads, the public face: `event_loop`.
 
 mod budget;
+mod idle;
 mod main_task;
 mod poll;
+mod settings;
 mod shutdown;
 pub(crate) mod source;
 mod spawn;
@@ -56,6 +58,9 @@ use crate::task::report::{self, Report};
 use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
 use budget::Budget;
+use idle::Idlers;
+pub(crate) use idle::{IdleState, IdleWait};
+pub(crate) use settings::Settings;
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};
 use watches::Watches;
@@ -96,17 +101,21 @@ pub(crate) struct Kernel {
     eager_depth: Cell<u32>,
     forks: u32,
     spin: Duration,
+    idlers: Idlers,
+    stop_when_stuck: bool,
+    stuck: Cell<Vec<TaskRef>>,
     handler: RefCell<Option<Handler>>,
     watches: Watches,
     this: Weak<Kernel>,
 }
 
 impl Kernel {
-    pub(crate) fn new(spin: Duration) -> io::Result<Rc<Kernel>> {
+    pub(crate) fn new(settings: Settings) -> io::Result<Rc<Kernel>> {
         watch_forks(forget_after_fork)?;
         let epoll = Epoll::new()?;
         let (mailbox, id) = mailbox::claim()?;
         // From here on an error must give the table entry back: Drop does, once it is a Kernel.
+        let spin = settings.spin();
         let kernel = Rc::new_cyclic(|this| Kernel {
             run: RunQueue::new(id.index()),
             timers: RefCell::new(TimerQueue::new()),
@@ -115,7 +124,7 @@ impl Kernel {
             events: RefCell::new(Events::new()),
             mailbox,
             id,
-            clock: Clock::new(),
+            clock: Clock::new(settings.clock),
             budget: Budget::new(),
             woken: Cell::new(Vec::new()),
             phase: Cell::new(Phase::Open),
@@ -125,10 +134,16 @@ impl Kernel {
             eager_depth: Cell::new(0),
             forks: fork_count(),
             spin,
+            idlers: Idlers::default(),
+            stop_when_stuck: settings.stop_when_stuck,
+            stuck: Cell::default(),
             handler: RefCell::new(None),
             watches: Watches::new(),
             this: this.clone(),
         });
+        if let Some(seed) = settings.seed {
+            kernel.run.set_seed(seed);
+        }
         kernel.epoll.add_bell(mailbox.eventfd(), BELL)?;
         Ok(kernel)
     }

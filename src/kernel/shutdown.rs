@@ -28,6 +28,7 @@ impl Kernel {
         self.drop_tasks();
         mailbox::release(self.id).into_iter().for_each(drop_safely);
         drop_safely(self.timers.replace(TimerQueue::new()));
+        drop_safely(self.idlers.take());
         drop_safely(self.reactor.replace(Reactor::new()));
         drop(entered);
         drop_safely(self.handler.take());
