@@ -10,8 +10,8 @@
 //!
 //! # Invariants
 //! - **Onwards**: the time only grows.
-//! - **Turned, then told**: the time is written before `seats` is locked to wake the loops, and
-//!   a loop takes its seat before it reads the time. So none sleeps through a turn.
+//! - **Turned, then told**: the time is written before `loops` is locked to wake the loops, and
+//!   a loop joins them before it reads the time. So none sleeps through a turn.
 //! - **Awake first**: a loop is noted as busy before it takes what is in its mailbox. So of a
 //!   loop that was sent something one sees the notice, or that it is busy.
 //!
@@ -52,23 +52,24 @@ const END: u64 = u64::MAX - 1;
 /// # std::io::Result::Ok(())
 /// ```
 #[derive(Clone)]
+#[doc(alias("pause", "MockClock"))]
 pub struct VirtualClock(Arc<Shared>);
 
 struct Shared {
     base: Instant,
     automatic: bool,
     elapsed_ns: AtomicU64,
-    seats: Mutex<Vec<Seat>>,
+    loops: Mutex<Vec<Member>>,
 }
 
 /// A loop that runs by the clock.
-struct Seat {
+struct Member {
     id: LoopId,
     /// What an idle loop waits for, `u64::MAX` if it has no timer. `None`: it is busy.
     idle_until: Option<u64>,
 }
 
-impl Seat {
+impl Member {
     /// Does the loop run, or will it before time may go on?
     fn is_busy(&self) -> bool {
         let mailbox = mailbox::lookup(self.id.index());
@@ -100,7 +101,7 @@ impl VirtualClock {
             base: Instant::now(),
             automatic,
             elapsed_ns: AtomicU64::new(0),
-            seats: Mutex::new(Vec::new()),
+            loops: Mutex::new(Vec::new()),
         }))
     }
 
@@ -150,21 +151,21 @@ impl VirtualClock {
     }
 
     pub(super) fn enter(&self, id: LoopId) {
-        let seat = Seat {
+        let member = Member {
             id,
             idle_until: None,
         };
-        self.seats().push(seat);
+        self.loops().push(member);
     }
 
     /// The loops that stay look again: they may have waited for this one to become idle.
     pub(super) fn leave(&self, id: LoopId) {
-        self.seats().retain(|seat| seat.id != id);
+        self.loops().retain(|member| member.id != id);
         self.wake_all();
     }
 
     pub(super) fn resume(&self, id: LoopId) {
-        set_idle(&mut self.seats(), id, None);
+        set_idle(&mut self.loops(), id, None);
     }
 
     /// See [`Clock::rest`](super::Clock::rest).
@@ -172,37 +173,38 @@ impl VirtualClock {
         if !self.0.automatic {
             return false;
         }
-        let mut seats = self.seats();
-        set_idle(&mut seats, id, Some(deadline));
-        if seats.iter().any(Seat::is_busy) {
+        let mut loops = self.loops();
+        set_idle(&mut loops, id, Some(deadline));
+        if loops.iter().any(Member::is_busy) {
             return false;
         }
-        let deadlines = seats.iter().filter_map(|seat| seat.idle_until);
+        let deadlines = loops.iter().filter_map(|member| member.idle_until);
         let next = deadlines.min().filter(|&next| next <= END);
         let Some(next) = next else { return false };
         self.0.elapsed_ns.fetch_max(next, Ordering::AcqRel);
-        for seat in seats.iter_mut().filter(|s| s.idle_until == Some(next)) {
-            seat.idle_until = None;
-            if seat.id != id {
-                seat.wake();
+        let is_due = |member: &&mut Member| member.idle_until == Some(next);
+        for member in loops.iter_mut().filter(is_due) {
+            member.idle_until = None;
+            if member.id != id {
+                member.wake();
             }
         }
         deadline == next
     }
 
     fn wake_all(&self) {
-        self.seats().iter().for_each(Seat::wake);
+        self.loops().iter().for_each(Member::wake);
     }
 
-    fn seats(&self) -> MutexGuard<'_, Vec<Seat>> {
-        let seats = self.0.seats.lock();
-        seats.unwrap_or_else(PoisonError::into_inner)
+    fn loops(&self) -> MutexGuard<'_, Vec<Member>> {
+        let loops = self.0.loops.lock();
+        loops.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn set_idle(seats: &mut [Seat], id: LoopId, until: Option<u64>) {
-    if let Some(seat) = seats.iter_mut().find(|seat| seat.id == id) {
-        seat.idle_until = until;
+fn set_idle(loops: &mut [Member], id: LoopId, until: Option<u64>) {
+    if let Some(member) = loops.iter_mut().find(|member| member.id == id) {
+        member.idle_until = until;
     }
 }
 

@@ -102,11 +102,17 @@ impl Kernel {
             return true;
         }
         let deadline = self.timers.borrow_mut().next_deadline();
-        if self.clock.rest(self.id, deadline.unwrap_or(u64::MAX)) {
+        let deadline = deadline.unwrap_or(u64::MAX); // which is never
+        if self.clock.rest(self.id, deadline) {
             self.fire_timers(self.clock.now_ns());
             return true;
         }
-        self.stop_when_stuck && self.stop_if_stuck()
+        let stuck = deadline == u64::MAX && self.reactor.borrow().is_empty();
+        if stuck && self.stop_when_stuck {
+            self.stuck.set(self.tasks());
+            self.stop();
+        }
+        self.stopping.get()
     }
 
     /// All at once: who comes meanwhile waits for the next time.
@@ -115,18 +121,6 @@ impl Kernel {
         let any = !woken.is_empty();
         woken.into_iter().for_each(|(_, waker)| wake_safely(waker));
         any
-    }
-
-    /// Nothing is ready, armed or watched: only another thread could wake a task.
-    fn stop_if_stuck(&self) -> bool {
-        let deadline = self.timers.borrow_mut().next_deadline();
-        let never = deadline.is_none_or(|deadline| deadline == u64::MAX);
-        let stuck = never && self.reactor.borrow().is_empty();
-        if stuck {
-            self.stuck.set(self.tasks());
-            self.stop();
-        }
-        stuck
     }
 
     /// The tasks that were alive when the loop stopped because it was stuck.

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! # The fairness contract
-//! - Ready tasks run first in, first out. A task woken during a batch runs in the next one.
+//! - Ready tasks run first in, first out, or shuffled batch by batch if a test gave a seed. A
+//!   task woken during a batch runs in the next one.
 //! - A *look* (mailbox, clock, timers; epoll if a descriptor is registered) happens when the
 //!   ring is empty and after at most 64 polls, counted across batches. See `budget`.
 //! - Timers fire in deadline order, equal ones in creation order, never early.

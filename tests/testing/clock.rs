@@ -215,6 +215,13 @@ fn outside_of_its_loops_the_clock_is_the_systems() {
 }
 
 #[test]
+fn a_clock_and_the_builder_that_has_it_go_to_any_thread() {
+    fn any_thread<T: Send + Sync>(_: &T) {}
+    any_thread(&VirtualClock::auto());
+    any_thread(&EventLoop::builder().clock(VirtualClock::auto()));
+}
+
+#[test]
 fn what_is_in_a_local_socket_comes_before_the_next_jump() {
     testing::run(async {
         let (client, server) = petla::net::UnixStream::pair().unwrap();

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use petla::testing::VirtualClock;
 use petla::{EventLoop, sleep, spawn, timeout};
 
+use crate::common::LONG;
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn loop_on(clock: &VirtualClock) -> EventLoop {
@@ -20,7 +22,7 @@ fn another_thread_turns_the_clock_of_a_loop_that_sleeps() {
     let turner = thread::spawn({
         let clock = clock.clone();
         move || {
-            is_armed.recv().unwrap();
+            is_armed.recv_timeout(LONG).unwrap();
             clock.advance(HOUR / 2);
             clock.advance(HOUR / 2);
         }
@@ -56,7 +58,9 @@ fn one_turn_moves_the_loops_of_many_threads() {
             })
         })
         .collect();
-    threads.iter().for_each(|_| is_armed.recv().unwrap());
+    threads
+        .iter()
+        .for_each(|_| is_armed.recv_timeout(LONG).unwrap());
     clock.advance(HOUR * 8);
     let ends: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
     assert!(
