@@ -33,11 +33,12 @@ const END: u64 = u64::MAX - 1;
 /// is automatic, by a loop that has nothing else to do.
 ///
 /// Give it to [`Builder::clock`](crate::event_loop::Builder::clock). Inside such a loop
-/// [`now`](crate::now) and all timers go by it; sockets, threads and
-/// [`Instant::now`] do not; and a `sleep` that is called outside of the loop counts from the
-/// system's time. Clones are the same clock. Several loops may run by one, on any
-/// threads; an automatic one then moves on when all of those that run are idle. It cannot see
-/// what is under way outside of the loops: in other threads, in the network.
+/// [`now`](crate::now) and all timers go by it. Sockets, threads and [`Instant::now`] do not, and
+/// a [`sleep`](crate::sleep) that is called outside of the loop counts from the system's time.
+///
+/// Clones are the same clock. Several loops may run by one, on any threads; an automatic one then
+/// moves on when all of those that run are idle. It cannot see what is under way outside of the
+/// loops: in other threads, in the network.
 ///
 /// ```
 /// use petla::{EventLoop, testing::VirtualClock};

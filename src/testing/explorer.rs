@@ -15,7 +15,7 @@ use crate::error::Panic;
 
 /// One test over many orders of ready tasks: says which seed fails, smallest first.
 ///
-/// Each seed is a run like [`testing::run`](super::run), on a new loop and an automatic clock.
+/// Each seed is a run like [`testing::run`](super::run()), on a new loop and an automatic clock.
 /// It fails if the test panics, or if all tasks are blocked for good. A panic in a task whose
 /// handle nobody awaits is reported as ever, and no failure.
 ///

@@ -24,7 +24,8 @@
 //! ```
 //!
 //! # Which of them
-//! - Time: [`run`] on an automatic clock; [`VirtualClock::manual`] to stop it between two moments.
+//! - Time: [`run()`] on an automatic clock; [`VirtualClock::manual`] to stop it between two
+//!   moments.
 //! - Order: [`Explorer`] tries many, [`Sequencer`] prescribes one, [`wait_all_tasks_blocked`]
 //!   waits until all that can happen has happened.
 //! - One future without a loop: [`poll_once`], [`assert_pending`], [`assert_ready`].
