@@ -15,7 +15,6 @@ mod rt;
 #[allow(unsafe_code)]
 mod sys;
 // Floor 1
-mod clock;
 #[allow(unsafe_code)]
 mod mailbox;
 mod reactor;
@@ -25,6 +24,7 @@ mod timer_queue;
 #[allow(unsafe_code)]
 mod wait_list;
 // Floor 2
+mod clock;
 pub mod local;
 pub mod primitives;
 pub mod sync;
@@ -40,6 +40,8 @@ pub mod time;
 // Floor 7
 pub mod event_loop;
 pub mod net;
+// Floor 9
+pub mod testing;
 
 #[doc(inline)]
 pub use error::{Cancelled, Elapsed, JoinError, Panic, Reason};

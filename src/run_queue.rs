@@ -29,6 +29,7 @@
 //! What a task is, wakes from other threads (`mailbox`), which loop is current (`task::waker`).
 
 mod blocks;
+mod shuffle;
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ptr::{self, NonNull};
@@ -129,6 +130,8 @@ pub(crate) struct RunQueue<T> {
     live: Cell<u32>,
     blocks: RefCell<Blocks<T>>,
     loop_index: u16,
+    /// The state of the generator that shuffles batches, if they are to be.
+    shuffle: Cell<Option<u64>>,
 }
 
 impl<T> RunQueue<T> {
@@ -143,6 +146,7 @@ impl<T> RunQueue<T> {
             live: Cell::new(0),
             blocks: RefCell::new(Blocks::new()),
             loop_index,
+            shuffle: Cell::new(None),
         }
     }
 

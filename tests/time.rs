@@ -1,7 +1,7 @@
 //! Sleeps, intervals and limits: never early, in order, and gone when they are dropped.
 //!
-//! Waits are a few milliseconds. How late a sleep may be depends on the machine, so nothing here
-//! depends on it: that a sleep was not cut short is checked, and what came first.
+//! What a real clock and other threads do is shown in milliseconds: that a sleep was not cut
+//! short, and what came first. All the rest is exact, on virtual time.
 
 mod common;
 

@@ -39,7 +39,7 @@ use crate::error::JoinError;
 use crate::kernel::source::Direction;
 use crate::kernel::{Kernel, Phase};
 pub use crate::task::Report;
-use crate::task::{Flags, Task};
+use crate::task::{Flags, Task, TaskRef};
 
 /// Runs `main` on a new loop until it ends; then drops every other task and closes the loop.
 ///
@@ -69,10 +69,7 @@ pub fn run<F: Future>(main: F) -> F::Output {
         Ok(event_loop) => event_loop,
         Err(error) => panic!("cannot make an event loop: {error}"),
     };
-    let result = event_loop.kernel.run_main(main, Location::caller());
-    // Before a panic of `main` goes on: the other tasks' destructors shall not see it.
-    event_loop.kernel.close();
-    match event_loop.outcome(result) {
+    match event_loop.run_and_close(main, Location::caller()) {
         Ok(value) => value,
         Err(error) => panic!("the main task gave no value: {error}"),
     }
@@ -158,6 +155,23 @@ impl EventLoop {
         self.check_runnable()?;
         let result = self.kernel.run_main(main, Location::caller());
         self.outcome(result)
+    }
+
+    /// Runs `main`, and closes the loop before a panic of it goes on: the other tasks'
+    /// destructors shall not see that. The caller has checked that the loop can run.
+    pub(crate) fn run_and_close<F: Future>(
+        &self,
+        main: F,
+        at: &'static Location<'static>,
+    ) -> Result<F::Output, RunError> {
+        let result = self.kernel.run_main(main, at);
+        self.kernel.close();
+        self.outcome(result)
+    }
+
+    /// The tasks that were left when the last run ended because it was stuck; else none.
+    pub(crate) fn take_stuck(&self) -> Vec<TaskRef> {
+        self.kernel.take_stuck()
     }
 
     /// What a run's caller gets; a panic of the main task goes on here.

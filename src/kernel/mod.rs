@@ -10,7 +10,8 @@
 //! ```
 //!
 //! # The fairness contract
-//! - Ready tasks run first in, first out. A task woken during a batch runs in the next one.
+//! - Ready tasks run first in, first out, or shuffled batch by batch if a test gave a seed. A
+//!   task woken during a batch runs in the next one.
 //! - A *look* (mailbox, clock, timers; epoll if a descriptor is registered) happens when the
 //!   ring is empty and after at most 64 polls, counted across batches. See `budget`.
 //! - Timers fire in deadline order, equal ones in creation order, never early.
@@ -28,9 +29,11 @@
 mod budget;
 mod cancel_tree;
 mod children;
+mod idle;
 mod main_task;
 mod node;
 mod poll;
+mod settings;
 mod shutdown;
 pub(crate) mod source;
 mod spawn;
@@ -60,13 +63,13 @@ use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
 use budget::Budget;
 pub(crate) use children::{Children, Place};
+use idle::Idlers;
+pub(crate) use idle::{IdleState, IdleWait};
 pub(crate) use node::{Inside, Lazily, Node, clean_up};
+pub(crate) use settings::{CLEANUP_LIMIT, Settings};
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};
 use watches::Watches;
-
-/// How long the clean-ups of a scope, or of a whole loop, may take unless it was said.
-pub(crate) const CLEANUP_LIMIT: Duration = Duration::from_secs(5);
 
 /// What epoll says when another thread rang. No source has a key this small.
 const BELL: u64 = 0;
@@ -106,7 +109,10 @@ pub(crate) struct Kernel {
     eager_depth: Cell<u32>,
     forks: u32,
     spin: Duration,
-    cleanup_limit: Cell<Duration>,
+    cleanup_limit: Duration,
+    idlers: Idlers,
+    stop_when_stuck: bool,
+    stuck: Cell<Vec<TaskRef>>,
     handler: RefCell<Option<Handler>>,
     watches: Watches,
     scopes: node::Scopes,
@@ -114,11 +120,12 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    pub(crate) fn new(spin: Duration) -> io::Result<Rc<Kernel>> {
+    pub(crate) fn new(settings: Settings) -> io::Result<Rc<Kernel>> {
         watch_forks(forget_after_fork)?;
         let epoll = Epoll::new()?;
         let (mailbox, id) = mailbox::claim()?;
         // From here on an error must give the table entry back: Drop does, once it is a Kernel.
+        let spin = settings.spin();
         let kernel = Rc::new_cyclic(|this| Kernel {
             run: RunQueue::new(id.index()),
             timers: RefCell::new(TimerQueue::new()),
@@ -127,7 +134,7 @@ impl Kernel {
             events: RefCell::new(Events::new()),
             mailbox,
             id,
-            clock: Clock::new(),
+            clock: Clock::new(settings.clock),
             budget: Budget::new(),
             woken: Cell::new(Vec::new()),
             phase: Cell::new(Phase::Open),
@@ -137,12 +144,18 @@ impl Kernel {
             eager_depth: Cell::new(0),
             forks: fork_count(),
             spin,
-            cleanup_limit: Cell::new(CLEANUP_LIMIT),
+            cleanup_limit: settings.cleanup_limit,
+            idlers: Idlers::default(),
+            stop_when_stuck: settings.stop_when_stuck,
+            stuck: Cell::default(),
             handler: RefCell::new(None),
             watches: Watches::new(),
             scopes: node::Scopes::default(),
             this: this.clone(),
         });
+        if let Some(seed) = settings.seed {
+            kernel.run.set_seed(seed);
+        }
         kernel.epoll.add_bell(mailbox.eventfd(), BELL)?;
         Ok(kernel)
     }

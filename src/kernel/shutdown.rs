@@ -34,6 +34,7 @@ impl Kernel {
         self.drop_tasks();
         mailbox::release(self.id).into_iter().for_each(drop_safely);
         drop_safely(self.timers.replace(TimerQueue::new()));
+        drop_safely(self.idlers.take());
         drop_safely(self.reactor.replace(Reactor::new()));
         drop_safely(self.run.take_parents());
         drop(entered);
@@ -49,7 +50,7 @@ impl Kernel {
         self.phase.set(Phase::Cleaning);
         self.watches.clear();
         self.cancel_tasks();
-        let limit = self.clock.now().checked_add(self.cleanup_limit.get());
+        let limit = self.clock.now().checked_add(self.cleanup_limit);
         let limit = limit.map(|limit| (limit, self.arm(limit, Waker::noop().clone())));
         let is_over = || limit.is_some_and(|(limit, _)| self.clock.now() >= limit);
         self.run_until(|| !self.has_clean_ups() || is_over());

@@ -20,10 +20,11 @@ impl Kernel {
     /// child leaves at once: its tasks are the parent's.
     pub(crate) fn run_until(&self, done: impl Fn() -> bool) {
         let _fine = FineTimers::new();
+        let _seat = self.clock.sit_down(self.id);
         self.budget.slept();
         self.look();
         loop {
-            for _ in 0..self.run.ready() {
+            for _ in 0..self.run.begin_batch() {
                 if let Some(ready) = self.run.next() {
                     self.poll(ready);
                 }
@@ -46,7 +47,7 @@ impl Kernel {
     /// What a busy loop does between two polls: takes notice, does not wait.
     #[cold]
     #[inline(never)]
-    fn look(&self) {
+    pub(super) fn look(&self) {
         if self.is_forked() {
             return;
         }
@@ -62,6 +63,9 @@ impl Kernel {
     /// Nothing is ready: waits until a timer, a descriptor or another thread makes it so.
     #[inline(never)]
     fn sleep(&self) {
+        if self.has_idle_work() && self.work_idly() {
+            return self.budget.slept();
+        }
         if !self.spin.is_zero() && self.spin_for_work() {
             return;
         }
@@ -70,6 +74,7 @@ impl Kernel {
             timeout if self.mailbox.try_sleep() => self.wait_for_events(timeout),
             _ => {} // another thread was faster
         }
+        self.clock.resume(self.id);
         self.open_mailbox();
         if !self.timers.borrow().is_empty() {
             self.fire_timers(self.clock.now_ns());
@@ -90,8 +95,11 @@ impl Kernel {
         true
     }
 
-    /// How long to wait for events: `None` for ever.
+    /// How long to wait for events: `None` for ever, or until somebody turns a virtual clock.
     fn timeout(&self) -> Option<u64> {
+        if self.clock.is_virtual() {
+            return None;
+        }
         let wake_at = self.wake_at()?;
         let left = wake_at.saturating_sub(self.clock.now_ns());
         let early = if left > LONG_WAIT_NS {
@@ -146,7 +154,7 @@ impl Kernel {
     }
 
     /// Wakes whoever waits for a moment up to `now`.
-    fn fire_timers(&self, now: u64) {
+    pub(super) fn fire_timers(&self, now: u64) {
         while let Some(waker) = self.pop_due(now) {
             wake_safely(waker);
         }

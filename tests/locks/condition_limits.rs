@@ -1,33 +1,30 @@
 //! `Condition::wait_for_timeout` and a `timeout` around a wait: in time, late, late while the
 //! lock is taken, and cancelled in each of these phases.
 //!
-//! A wait is brought past its limit by turning the loop until it has left the condition's line;
-//! no test relies on how long anything takes.
+//! On virtual time: a sleep as long as the limit brings a wait past it.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use petla::timeout;
+use petla::{sleep, testing, timeout};
 
 use super::*;
-use crate::common::{LONG, yield_until};
+use crate::common::LONG;
 
 const SHORT: Duration = Duration::from_micros(100);
 
-/// Polls a wait until its limit has passed; it must not be done then. `left` says that it waits
-/// for no notification any more.
+/// Lets the limit of a wait pass; it must not be done then. `left` says that it waits for no
+/// notification any more.
 async fn make_late<T>(wait: &mut Hand<'_, T>, left: impl Fn() -> bool) {
-    yield_until(|| {
-        assert!(wait.poll().is_pending(), "it is done too soon");
-        left()
-    })
-    .await;
+    sleep(SHORT).await;
+    wait.waits();
+    assert!(left());
 }
 
 in_both_modes! {
     fn a_predicate_that_holds_at_once_needs_no_limit() {
-        within(async {
+        testing::run(async {
             let (lock, condition) = (Lock::new(1), Condition::new());
             for limit in [Duration::ZERO, SHORT, Duration::MAX] {
                 let wait = condition.wait_for_timeout(lock.lock().await, limit, |n| *n == 1);
@@ -39,7 +36,7 @@ in_both_modes! {
 
     // L18
     fn a_notification_in_time_gives_the_guard_and_true() {
-        within(async {
+        testing::run(async {
             let (lock, condition) = (Lock::new(0), Condition::new());
             let wait = condition.wait_for_timeout(lock.lock().await, LONG, |n| *n == 2);
             let mut wait = waiting(wait);
@@ -56,7 +53,7 @@ in_both_modes! {
 
     // L18, B16 (bpo-33638)
     fn a_limit_that_passes_gives_the_guard_and_false() {
-        within(async {
+        testing::run(async {
             for limit in [Duration::ZERO, SHORT] {
                 let (lock, condition) = (Lock::new(0), Condition::new());
                 let wait = condition.wait_for_timeout(lock.lock().await, limit, |n| *n == 1);
@@ -70,7 +67,7 @@ in_both_modes! {
     }
 
     fn the_predicate_is_asked_once_more_when_the_limit_has_passed() {
-        within(async {
+        testing::run(async {
             let (lock, condition) = (Lock::new(0), Condition::new());
             let wait = condition.wait_for_timeout(lock.lock().await, SHORT, |n| *n == 1);
             let wait = waiting(wait);
@@ -83,7 +80,7 @@ in_both_modes! {
     // B16 (cpython 86766)
     fn a_late_wait_has_the_lock_again_only_when_its_holder_is_done() {
         for change in [0, 1] {
-            within(async {
+            testing::run(async {
                 let (lock, condition) = (Lock::new(0), Condition::new());
                 let wait = condition.wait_for_timeout(lock.lock().await, SHORT, |n| *n == 1);
                 let mut wait = waiting(wait);
@@ -99,7 +96,7 @@ in_both_modes! {
     }
 
     fn a_late_wait_stands_behind_those_who_wait_for_the_lock() {
-        within(async {
+        testing::run(async {
             let (lock, condition) = (Lock::new(0), Condition::new());
             let wait = condition.wait_for_timeout(lock.lock().await, SHORT, |_| false);
             let mut wait = waiting(wait);
@@ -114,7 +111,7 @@ in_both_modes! {
     }
 
     fn a_notification_goes_past_a_wait_that_is_late() {
-        within(async {
+        testing::run(async {
             let (lock, condition) = (Lock::new(0), Condition::new());
             let late = condition.wait_for_timeout(lock.lock().await, SHORT, |_| false);
             let mut late = waiting(late);
@@ -129,7 +126,7 @@ in_both_modes! {
     }
 
     fn a_notification_before_the_limit_is_not_taken_back_by_it() {
-        within(async {
+        testing::run(async {
             let (lock, condition) = (Lock::new(0), Condition::new());
             let limit = Duration::ZERO; // passed at the second poll
             let wait = condition.wait_for_timeout(lock.lock().await, limit, |n| *n == 1);
@@ -148,7 +145,7 @@ in_both_modes! {
 
     // B14
     fn a_notification_before_the_limit_is_passed_on_by_one_who_is_late_and_cancelled() {
-        within(async {
+        testing::run(async {
             let (lock, condition) = (Lock::new(0), Condition::new());
             let limit = Duration::ZERO;
             let wait = condition.wait_for_timeout(lock.lock().await, limit, |_| false);
@@ -164,7 +161,7 @@ in_both_modes! {
     }
 
     fn a_limited_wait_that_is_never_polled_releases_the_lock() {
-        within(async {
+        testing::run(async {
             let (lock, condition) = (Lock::new(0), Condition::new());
             drop(condition.wait_for_timeout(lock.lock().await, LONG, |_| false));
             assert!(!lock.is_locked());
@@ -172,7 +169,7 @@ in_both_modes! {
     }
 
     fn a_limited_wait_that_is_cancelled_leaves_the_condition() {
-        within(async {
+        testing::run(async {
             let (lock, condition) = (Lock::new(0), Condition::new());
             drop(waiting(condition.wait_for_timeout(lock.lock().await, LONG, |_| false)));
             assert_eq!((lock.is_locked(), condition.statistics().waiting), (false, 0));
@@ -181,7 +178,7 @@ in_both_modes! {
 
     // B14
     fn a_limited_wait_that_is_cancelled_after_its_notification_passes_it_on() {
-        within(async {
+        testing::run(async {
             for granted in [false, true] {
                 let (lock, condition) = (Lock::new(0), Condition::new());
                 let wait = condition.wait_for_timeout(lock.lock().await, LONG, |_| true);
@@ -205,7 +202,7 @@ in_both_modes! {
     }
 
     fn a_late_wait_that_is_cancelled_makes_no_notification_up() {
-        within(async {
+        testing::run(async {
             for granted in [false, true] {
                 let (lock, condition) = (Lock::new(0), Condition::new());
                 let wait = condition.wait_for_timeout(lock.lock().await, SHORT, |_| false);
@@ -229,7 +226,7 @@ in_both_modes! {
 
     // L18, B16: what a `timeout` around the wait does lose is the guard, and nothing else.
     fn a_timeout_around_a_wait_releases_the_lock_and_leaves_the_condition() {
-        within(async {
+        testing::run(async {
             let (lock, condition) = (Lock::new(0), Condition::new());
             let wait = timeout(SHORT, condition.wait(lock.lock().await));
             assert!(wait.await.is_err());
@@ -241,7 +238,7 @@ in_both_modes! {
 
     // B17 (anyio): nothing absorbs the cancellation, so nothing spins while it waits.
     fn a_cancelled_wait_whose_lock_is_held_ends_and_is_not_polled_again() {
-        within(async {
+        testing::run(async {
             let shared = Rc::new((Lock::new(0), Condition::new()));
             let polls = Rc::new(Cell::new(0));
             let task = spawn({
@@ -267,7 +264,7 @@ in_both_modes! {
     }
 
     fn a_limited_wait_in_a_task_has_its_guard_in_both_cases() {
-        within(async {
+        testing::run(async {
             let shared = Rc::new((Lock::new(Vec::new()), Condition::new(), Cell::new(0)));
             let consumer = spawn({
                 let shared = shared.clone();
@@ -285,7 +282,8 @@ in_both_modes! {
                     }
                 }
             });
-            yield_until(|| shared.2.get() >= 2).await;
+            sleep(SHORT * 3).await;
+            assert_eq!(shared.2.get(), 2);
             let mut items = shared.0.lock().await;
             items.push(7);
             shared.1.notify(&items, 1);

@@ -66,7 +66,7 @@ fn an_eager_step_has_its_own_copy() {
 
 #[test]
 fn callbacks_see_the_values_of_whoever_asked_for_the_call() {
-    within(async {
+    petla::testing::run(async {
         let (event_loop, log) = (EventLoop::current(), Log::new());
         NAME.set("caller");
         let note = || {

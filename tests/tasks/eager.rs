@@ -164,7 +164,7 @@ fn an_eager_task_that_waits_can_be_cancelled_and_dropped_like_any_other() {
 
 #[test]
 fn a_timer_made_in_an_eager_step_wakes_the_eager_task() {
-    within(async {
+    petla::testing::run(async {
         let task = spawn_eager(async {
             let limit = std::time::Duration::from_millis(1);
             petla::timeout(limit, pending::<()>()).await.is_err()

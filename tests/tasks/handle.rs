@@ -75,7 +75,7 @@ fn awaited_by_a_task_that_is_cancelled_it_is_cancelled_too() {
 
 #[test]
 fn a_timeout_around_a_task_cancels_it() {
-    within(async {
+    petla::testing::run(async {
         let (log, drops) = (Log::new(), Drops::default());
         let guard = drops.guard();
         let task = spawn(async move {

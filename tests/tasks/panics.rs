@@ -286,7 +286,7 @@ fn destructors_that_panic_when_a_loop_closes_are_reported_and_stop_nothing() {
 
 #[test]
 fn a_waker_that_panics_loses_nobody_elses_wake() {
-    within(async {
+    petla::testing::run(async {
         let reports = collect_reports();
         let bells = [Bell::new(), Bell::broken(), Bell::new()];
         // Of tasks: the ends of three tasks ring three bells.

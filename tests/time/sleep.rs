@@ -7,7 +7,7 @@ use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use petla::{EventLoop, Sleep, sleep, sleep_until, spawn, yield_now};
+use petla::{EventLoop, Sleep, sleep, sleep_until, spawn, testing, yield_now};
 
 use crate::common::{Bell, LONG, Log, panic_text, poll_once, poll_with, within, yield_until};
 
@@ -72,13 +72,13 @@ async fn order_of_ends(micros: &[u64]) -> Vec<usize> {
         let waker = Waker::from(Arc::new(Numbered(number, ended.clone())));
         assert!(poll_with(nap, &waker).is_pending());
     }
-    yield_until(|| ended.lock().unwrap().len() == micros.len()).await;
+    sleep_until(begin + MILLI).await;
     ended.lock().unwrap().clone()
 }
 
 #[test]
 fn sleeps_end_in_the_order_of_their_deadlines() {
-    within(async {
+    testing::run(async {
         assert_eq!(
             order_of_ends(&[300, 100, 500, 200, 400]).await,
             [1, 3, 0, 4, 2]
@@ -93,7 +93,7 @@ fn sleeps_end_in_the_order_of_their_deadlines() {
 
 #[test]
 fn equal_deadlines_end_in_the_order_of_the_first_polls() {
-    within(async {
+    testing::run(async {
         assert_eq!(order_of_ends(&[0; 200]).await, (0..200).collect::<Vec<_>>());
         assert_eq!(order_of_ends(&[9, 5, 9, 5, 9, 5]).await, [1, 3, 5, 0, 2, 4]);
     });
@@ -131,7 +131,7 @@ fn a_yield_lets_everyone_who_is_ready_run_once() {
 
 #[test]
 fn a_sleep_without_end_is_allowed() {
-    within(async {
+    testing::run(async {
         let before = petla::now();
         for duration in [
             Duration::MAX,
@@ -168,7 +168,7 @@ fn a_deadline_that_is_past_takes_one_trip_through_the_queue() {
 
 #[test]
 fn a_sleep_that_is_over_stays_over() {
-    within(async {
+    testing::run(async {
         let mut nap = sleep(SOON);
         (&mut nap).await;
         assert!(poll_once(&mut nap).is_ready() && poll_once(&mut nap).is_ready());
@@ -190,7 +190,7 @@ fn waiting_outside_a_loop_is_a_clear_panic() {
 
 #[test]
 fn dropping_a_sleep_lets_go_of_its_waker_at_once() {
-    within(async {
+    testing::run(async {
         let bell = Bell::new();
         let arm = |at| {
             let mut naps: Vec<Sleep> = (0..100).map(|_| sleep_until(at)).collect();
@@ -214,7 +214,7 @@ fn dropping_a_sleep_lets_go_of_its_waker_at_once() {
 
 #[test]
 fn a_sleep_polled_by_another_task_wakes_the_last_one() {
-    within(async {
+    testing::run(async {
         let (first, second) = (Bell::new(), Bell::new());
         let mut nap = sleep(MILLI);
         assert!(first.poll(&mut nap).is_pending());
@@ -224,7 +224,7 @@ fn a_sleep_polled_by_another_task_wakes_the_last_one() {
         );
         assert!(second.poll(&mut nap).is_pending());
         assert!(!first.is_kept());
-        yield_until(|| second.rings() == 1).await;
+        sleep(MILLI).await;
         assert!(poll_once(&mut nap).is_ready());
         assert_eq!(
             (first.rings(), second.rings(), second.is_kept()),
@@ -235,7 +235,7 @@ fn a_sleep_polled_by_another_task_wakes_the_last_one() {
 
 #[test]
 fn reset_moves_the_end_in_both_directions_and_brings_a_sleep_back() {
-    within(async {
+    testing::run(async {
         let begin = petla::now();
         let at = |millis| begin + Duration::from_millis(millis);
         let mut nap = sleep_until(at(2));
@@ -243,18 +243,17 @@ fn reset_moves_the_end_in_both_directions_and_brings_a_sleep_back() {
         nap.reset(at(4));
         assert_eq!(nap.deadline(), at(4));
         (&mut nap).await;
-        assert!(petla::now() >= at(4), "later");
+        assert_eq!(petla::now(), at(4), "later");
 
         nap.reset(at(5));
         (&mut nap).await;
-        assert!(petla::now() >= at(5), "after the end");
+        assert_eq!(petla::now(), at(5), "after the end");
 
         nap.reset(begin + LONG);
         assert!(poll_once(&mut nap).is_pending());
         nap.reset(at(6));
         (&mut nap).await;
-        let now = petla::now();
-        assert!(now >= at(6) && now < begin + LONG, "earlier");
+        assert_eq!(petla::now(), at(6), "earlier");
 
         nap.reset(petla::now());
         assert!(poll_once(&mut nap).is_pending(), "a trip through the queue");
@@ -264,27 +263,28 @@ fn reset_moves_the_end_in_both_directions_and_brings_a_sleep_back() {
 
 #[test]
 fn a_sleep_that_was_due_and_not_looked_at_can_still_be_moved() {
-    within(async {
+    testing::run(async {
         let bell = Bell::new();
         let mut nap = sleep(SOON);
         assert!(bell.poll(&mut nap).is_pending());
-        yield_until(|| bell.rings() == 1).await;
+        sleep(SOON).await;
+        assert_eq!(bell.rings(), 1);
         let later = petla::now() + MILLI;
         nap.reset(later);
         assert!(bell.poll(&mut nap).is_pending());
         nap.await;
-        assert!(petla::now() >= later);
+        assert_eq!(petla::now(), later);
     });
 }
 
 #[test]
 fn a_zero_sleep_can_be_made_a_real_one() {
-    within(async {
+    testing::run(async {
         let mut nap = sleep(Duration::ZERO);
         let at = petla::now() + MILLI;
         nap.reset(at);
         nap.await;
-        assert!(petla::now() >= at);
+        assert_eq!(petla::now(), at);
     });
 }
 
@@ -301,7 +301,7 @@ impl Future for Shared {
 
 #[test]
 fn a_reset_by_another_task_is_seen_by_the_one_that_waits() {
-    within(async {
+    testing::run(async {
         let shared = Arc::new(Mutex::new(sleep(LONG * 100)));
         let waiting = spawn(Shared(shared.clone()));
         yield_now().await;
@@ -391,7 +391,7 @@ fn a_sleep_moves_between_loops_of_different_threads() {
 
 #[test]
 fn ten_thousand_sleeps_are_armed_and_dropped_without_a_trace() {
-    within(async {
+    testing::run(async {
         let bell = Bell::new();
         for round in 0..10 {
             let mut naps: Vec<Sleep> = (0..1_000)
