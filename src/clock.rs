@@ -61,6 +61,11 @@ impl Clock {
         self.turned.is_some()
     }
 
+    /// Does it stand still while nobody turns it?
+    pub(crate) fn is_manual(&self) -> bool {
+        self.turned.as_ref().is_some_and(VirtualClock::is_manual)
+    }
+
     /// Loop `id` runs by this clock until the seat is dropped: turning it wakes the loop.
     pub(crate) fn sit_down(&self, id: LoopId) -> Option<Seat<'_>> {
         let clock = self.turned.as_ref()?;

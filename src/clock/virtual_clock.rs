@@ -97,6 +97,10 @@ impl VirtualClock {
         VirtualClock::new(false)
     }
 
+    pub(super) fn is_manual(&self) -> bool {
+        !self.0.automatic
+    }
+
     fn new(automatic: bool) -> Self {
         VirtualClock(Arc::new(Shared {
             base: Instant::now(),

@@ -22,7 +22,7 @@ use std::cell::{Cell, RefCell};
 use std::mem;
 use std::task::Waker;
 
-use super::{Kernel, on_loop};
+use super::{Kernel, Phase, on_loop};
 use crate::mailbox::LoopId;
 use crate::task::TaskRef;
 use crate::task::token::wake_safely;
@@ -107,12 +107,15 @@ impl Kernel {
             self.fire_timers(self.clock.now_ns());
             return true;
         }
+        if self.phase.get() == Phase::Cleaning && self.clock.is_manual() {
+            self.given_up.set(true); // whoever would turn it waits for this loop to close
+        }
         let stuck = deadline == u64::MAX && self.reactor.borrow().is_empty();
         if stuck && self.stop_when_stuck {
             self.stuck.set(self.tasks());
             self.stop();
         }
-        self.stopping.get()
+        self.stopping.get() || self.given_up.get()
     }
 
     /// All at once: who comes meanwhile waits for the next time.

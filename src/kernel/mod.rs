@@ -110,6 +110,8 @@ pub(crate) struct Kernel {
     forks: u32,
     spin: Duration,
     cleanup_limit: Duration,
+    /// Time stands still for good, so clean-ups that wait for it will not end.
+    given_up: Cell<bool>,
     idlers: Idlers,
     stop_when_stuck: bool,
     stuck: Cell<Vec<TaskRef>>,
@@ -145,6 +147,7 @@ impl Kernel {
             forks: fork_count(),
             spin,
             cleanup_limit: settings.cleanup_limit,
+            given_up: Cell::new(false),
             idlers: Idlers::default(),
             stop_when_stuck: settings.stop_when_stuck,
             stuck: Cell::default(),

@@ -53,7 +53,7 @@ impl Kernel {
         let limit = self.clock.now().checked_add(self.cleanup_limit);
         let limit = limit.map(|limit| (limit, self.arm(limit, Waker::noop().clone())));
         let is_over = || limit.is_some_and(|(limit, _)| self.clock.now() >= limit);
-        self.run_until(|| !self.has_clean_ups() || is_over());
+        self.run_until(|| !self.has_clean_ups() || is_over() || self.given_up.get());
         if let Some((_, timer)) = limit {
             timer.disarm();
         }

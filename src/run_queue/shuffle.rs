@@ -61,7 +61,7 @@ mod tests {
 
     /// Wakes slots in their order, and gives the order of the batch.
     fn batch(queue: &RunQueue<u32>, slots: &[u32]) -> Vec<u32> {
-        slots.iter().for_each(|&slot| queue.wake_slot(slot));
+        slots.iter().for_each(|&slot| queue.queue(slot));
         (0..queue.begin_batch())
             .filter_map(|_| queue.next().map(|ready| ready.slot))
             .collect()
@@ -117,7 +117,7 @@ mod tests {
     fn what_is_woken_in_a_batch_is_not_shuffled_into_it() {
         let (queue, slots) = queue_of(1, 6);
         for &slot in &slots[..3] {
-            queue.wake_slot(slot);
+            queue.queue(slot);
         }
         for _ in 0..queue.begin_batch() {
             let ready = queue.next().unwrap();
