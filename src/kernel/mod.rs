@@ -26,6 +26,7 @@
 //! Callbacks, handles for other threads, the public face: `event_loop`.
 
 mod budget;
+mod interrupt;
 mod main_task;
 mod poll;
 mod shutdown;
@@ -56,6 +57,7 @@ use crate::task::report::{self, Report};
 use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
 use budget::Budget;
+use interrupt::Interrupts;
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};
 use watches::Watches;
@@ -98,6 +100,7 @@ pub(crate) struct Kernel {
     spin: Duration,
     handler: RefCell<Option<Handler>>,
     watches: Watches,
+    interrupts: Interrupts,
     this: Weak<Kernel>,
 }
 
@@ -127,6 +130,7 @@ impl Kernel {
             spin,
             handler: RefCell::new(None),
             watches: Watches::new(),
+            interrupts: Interrupts::default(),
             this: this.clone(),
         });
         kernel.epoll.add_bell(mailbox.eventfd(), BELL)?;
