@@ -84,23 +84,21 @@ pub(crate) struct Caught {
 pub(crate) fn catch(signal: Signal, hook: Hook) -> Caught {
     HOOK.store(hook as *mut (), Ordering::Release);
     let actions = actions();
-    let mut signals = actions
-        .signals
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    let installed = &mut signals[signal as usize];
-    let found = exchange(signal, Some(&ours()));
-    if !is_ours(&found) {
-        installed.previous = found;
-    } else if installed.guards == 0 {
-        // Somebody brought our handler back, or a parent installed it: what was before is gone.
-        installed.previous = default_action();
-    }
-    installed.guards += 1;
+    let previous = actions.with(signal, |installed| {
+        let found = exchange(signal, Some(&ours()));
+        if !is_ours(&found) {
+            installed.previous = found;
+        } else if installed.guards == 0 {
+            // Somebody brought our handler back, or a parent left it: what was before is gone.
+            installed.previous = default_action();
+        }
+        installed.guards += 1;
+        installed.previous
+    });
     Caught {
         signal,
         process: actions.process,
-        previous: installed.previous,
+        previous,
     }
 }
 
@@ -109,16 +107,19 @@ impl Drop for Caught {
         if self.process != fork_count() {
             return replace_ours(self.signal, &self.previous);
         }
-        let actions = actions();
-        let mut signals = actions
-            .signals
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let installed = &mut signals[self.signal as usize];
-        installed.guards -= 1;
-        if installed.guards == 0 {
-            replace_ours(self.signal, &installed.previous);
-        }
+        actions().with(self.signal, |installed| {
+            installed.guards -= 1;
+            if installed.guards == 0 {
+                replace_ours(self.signal, &installed.previous);
+            }
+        });
+    }
+}
+
+impl Actions {
+    fn with<R>(&self, signal: Signal, f: impl FnOnce(&mut Installed) -> R) -> R {
+        let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
+        f(&mut signals[signal as usize])
     }
 }
 
@@ -246,7 +247,7 @@ mod tests {
     #[test]
     fn the_code_that_a_signal_interrupts_finds_its_errno_again() {
         let caught = catch(Signal::Terminate, spoil_errno);
-        // SAFETY: fails with EINVAL, as no signal has this number.
+        // SAFETY: takes a number; -1 is no signal.
         unsafe { libc::raise(-1) };
         let before = errno();
         // SAFETY: takes a number; the signal is caught.
