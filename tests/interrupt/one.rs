@@ -99,6 +99,9 @@ fn a_loop_that_is_stopped_in_the_same_batch_was_interrupted() {
             pending::<()>().await
         });
         assert_eq!(result, Err(RunError::Interrupted));
+        event_loop.stop();
+        event_loop.call_soon(|| raise(SIGINT));
+        assert_eq!(event_loop.run_forever(), Err(RunError::Interrupted));
     });
 }
 

@@ -109,6 +109,7 @@ fn one_loop_that_hogs_its_thread_is_enough_for_the_second_to_end_the_process() {
         let (_, thread) = sleeper();
         raise(SIGINT);
         assert_eq!(thread.join().unwrap(), Err(RunError::Interrupted));
+        let _listens = sleeper();
         raise(SIGINT);
         unreachable!("ended");
     });
