@@ -3,7 +3,7 @@
 //! Each test has a process of its own, as signals and their actions belong to the whole process.
 //! A task that raises a signal has it handled before `raise` returns, so no test waits for one.
 //!
-//! E8 is `one`, `two` and `a_main_task_that_was_cancelled_before_..`.
+//! E8: once and after a cancel is `one`, twice is `two`.
 
 mod common;
 

@@ -12,7 +12,8 @@
 //! - **Async-signal-safe**: `tell` runs in a signal handler. It uses the atomics of this file,
 //!   `mailbox::lookup` and `Mailbox::is_inherited`, which only load, and `Mailbox::notify`.
 //! - **Listened first**: a word is set before the handler is installed, and cleared after what was
-//!   there before is back. So the handler finds somebody, or the signal never reaches it.
+//!   there before is back. So a handler finds somebody; one that another thread is still in when
+//!   the last run ends finds nobody and an action that is not ours, and lets the signal go.
 //! - **Own process**: the words of a forked parent's loops are not the child's: if no loop of
 //!   its own listens, the signal ends it.
 //!
