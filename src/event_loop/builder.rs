@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::EventLoop;
 use crate::clock::VirtualClock;
 use crate::kernel::{Kernel, Settings};
+use crate::sys::signal::Signal;
 
 /// Settings of a loop. From [`EventLoop::builder`].
 ///
@@ -20,12 +21,16 @@ use crate::kernel::{Kernel, Settings};
 #[must_use = "a builder does nothing until build()"]
 pub struct Builder {
     settings: Settings,
+    sigint: bool,
+    sigterm: bool,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
         Builder {
             settings: Settings::default(),
+            sigint: false,
+            sigterm: false,
         }
     }
 
@@ -86,13 +91,78 @@ impl Builder {
         self
     }
 
+    /// Has Ctrl-C end a run as it ends a program: in order, and at once when asked twice.
+    ///
+    /// While [`run_until_complete`](EventLoop::run_until_complete) or
+    /// [`run_forever`](EventLoop::run_forever) runs, the process has a handler for SIGINT; then
+    /// it has again what it had before, unless somebody installed another meanwhile.
+    ///
+    /// | SIGINT | `run_until_complete(main)` | `run_forever()` |
+    /// | --- | --- | --- |
+    /// | the first | cancels `main`, reason "interrupted by SIGINT" | ends after the batch |
+    /// | the second | drops `main` where it is and ends | |
+    /// | one, while a task hogs the thread and the one before is not noticed | ends the process | |
+    ///
+    /// The run gives [`RunError::Interrupted`](crate::event_loop::RunError::Interrupted), or
+    /// `main`'s value if it still had one; if `main` was cancelled already by somebody else, it
+    /// stays that one's. A signal that comes when the result is there changes nothing.
+    ///
+    /// All loops of the process that run and asked for it are told, on any thread; one that hogs
+    /// its thread is enough for the last row. The child of a fork inside a run ends by the first
+    /// signal. A SIGINT that the process was started to ignore is taken all the same.
+    ///
+    /// # asyncio
+    /// What `asyncio.run` does unasked, on the main thread only.
+    ///
+    /// ```
+    /// use petla::{EventLoop, event_loop::RunError};
+    ///
+    /// let event_loop = EventLoop::builder().sigint(true).build()?;
+    /// match event_loop.run_until_complete(async { 1 }) {
+    ///     Ok(value) => assert_eq!(value, 1),
+    ///     Err(RunError::Interrupted) => println!("Ctrl-C: now the clean-up"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// event_loop.close()?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn sigint(mut self, on: bool) -> Self {
+        self.sigint = on;
+        self
+    }
+
+    /// The same for SIGTERM, by which service managers end a program: the reason is "terminated
+    /// by SIGTERM", the run gives
+    /// [`RunError::Terminated`](crate::event_loop::RunError::Terminated).
+    ///
+    /// With [`sigint`](Builder::sigint) the two count together: the second of either ends the
+    /// run at once, and the first names the error.
+    ///
+    /// # asyncio
+    /// Not there.
+    ///
+    /// ```
+    /// let builder = petla::EventLoop::builder().sigint(true).sigterm(true);
+    /// assert_eq!(builder.build()?.run_until_complete(async { 1 })?, 1);
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn sigterm(mut self, on: bool) -> Self {
+        self.sigterm = on;
+        self
+    }
+
     /// Makes the loop.
     ///
     /// # Errors
     /// As [`EventLoop::new`].
     pub fn build(self) -> io::Result<EventLoop> {
-        Ok(EventLoop {
-            kernel: Kernel::new(self.settings)?,
-        })
+        let kernel = Kernel::new(self.settings)?;
+        if self.sigint {
+            kernel.want(Signal::Interrupt);
+        }
+        if self.sigterm {
+            kernel.want(Signal::Terminate);
+        }
+        Ok(EventLoop { kernel })
     }
 }

@@ -10,8 +10,10 @@ use std::io;
 pub enum RunError {
     /// `stop` was called before the main task ended.
     Stopped,
-    /// A signal interrupted the run.
+    /// SIGINT interrupted the run: see [`Builder::sigint`](super::Builder::sigint).
     Interrupted,
+    /// SIGTERM ended the run: see [`Builder::sigterm`](super::Builder::sigterm).
+    Terminated,
     /// The loop is closed.
     Closed,
     /// A loop already runs on this thread.
@@ -28,7 +30,8 @@ impl Display for RunError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             RunError::Stopped => "the event loop was stopped before the main task ended",
-            RunError::Interrupted => "the event loop was interrupted by a signal",
+            RunError::Interrupted => "the event loop was interrupted by SIGINT",
+            RunError::Terminated => "the event loop was terminated by SIGTERM",
             RunError::Closed => "the event loop is closed: make a new one",
             RunError::Nested => "an event loop already runs on this thread: await or spawn instead",
             RunError::Running => "the event loop is running: stop it first",

@@ -10,7 +10,7 @@
 //! Everything here is a thin face over the kernel; what a turn does is written in `kernel`.
 //!
 //! # Not here
-//! Signals, debug mode.
+//! Signal handlers of the loop, debug mode.
 
 mod builder;
 mod callback;
@@ -38,6 +38,7 @@ pub use remote_task::RemoteTask;
 use crate::error::JoinError;
 use crate::kernel::source::Direction;
 use crate::kernel::{Kernel, Phase};
+use crate::sys::signal::Signal;
 pub use crate::task::Report;
 use crate::task::{Flags, Task, TaskRef};
 
@@ -143,7 +144,8 @@ impl EventLoop {
     /// # Errors
     /// [`RunError::Stopped`] if the loop was stopped first: `main` is dropped, the loop stays
     /// usable; [`RunError::Closed`], [`RunError::Nested`], [`RunError::Cancelled`],
-    /// [`RunError::Forked`].
+    /// [`RunError::Forked`]; [`RunError::Interrupted`] and [`RunError::Terminated`] if the
+    /// builder was asked for [`sigint`](Builder::sigint) or [`sigterm`](Builder::sigterm).
     ///
     /// # Panics
     /// If `main` panics.
@@ -179,16 +181,27 @@ impl EventLoop {
         match result {
             Some(Ok(value)) => Ok(value),
             Some(Err(JoinError::Panicked(panic))) => panic.resume(),
-            Some(Err(JoinError::Cancelled(_))) => Err(RunError::Cancelled),
+            Some(Err(JoinError::Cancelled(_))) => {
+                Err(self.interrupt().unwrap_or(RunError::Cancelled))
+            }
             None if self.kernel.is_forked() => Err(RunError::Forked),
-            None => Err(RunError::Stopped),
+            None => Err(self.interrupt().unwrap_or(RunError::Stopped)),
         }
     }
 
-    /// Runs until [`stop`](EventLoop::stop).
+    /// The signal that ended the last run, if it was one.
+    fn interrupt(&self) -> Option<RunError> {
+        self.kernel.interrupted_by().map(|signal| match signal {
+            Signal::Interrupt => RunError::Interrupted,
+            Signal::Terminate => RunError::Terminated,
+        })
+    }
+
+    /// Runs until [`stop`](EventLoop::stop), or a signal that the builder was asked for.
     ///
     /// # Errors
-    /// [`RunError::Closed`], [`RunError::Nested`], [`RunError::Forked`].
+    /// [`RunError::Closed`], [`RunError::Nested`], [`RunError::Forked`];
+    /// [`RunError::Interrupted`] and [`RunError::Terminated`] after a signal.
     ///
     /// # asyncio
     /// `loop.run_forever`.
@@ -196,10 +209,9 @@ impl EventLoop {
         self.check_runnable()?;
         self.kernel.run_forever();
         if self.kernel.is_forked() {
-            Err(RunError::Forked)
-        } else {
-            Ok(())
+            return Err(RunError::Forked);
         }
+        self.interrupt().map_or(Ok(()), Err)
     }
 
     fn check_runnable(&self) -> Result<(), RunError> {

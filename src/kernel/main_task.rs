@@ -38,7 +38,7 @@ impl<T> Drop for Main<'_, T> {
 }
 
 impl Kernel {
-    /// Turns until `future` is done. `None` if the loop was stopped before.
+    /// Turns until `future` is done. `None` if the loop was stopped or interrupted before.
     ///
     /// The caller has checked that no loop runs on this thread and that this one is open.
     pub(crate) fn run_main<F: Future>(
@@ -49,12 +49,15 @@ impl Kernel {
         let _entered = self.enter();
         self.running.set(true);
         let _running = Running(self);
+        let _listening = self.listen();
         // SAFETY: Ended: `main` ends the task before this function is left, and what the
         // future and its output borrow outlives this call.
         let task = unsafe { self.spawn_unchecked(future, at, Flags::NEW) };
         let mut main = Main { kernel: self, task };
+        self.cancel_on_signal(&main.task);
         self.run_until(|| main.task.is_finished() || self.stopping.get());
         if !main.task.is_finished() {
+            self.notice_signals();
             return None;
         }
         match Pin::new(&mut main.task).poll(&mut Context::from_waker(Waker::noop())) {
@@ -68,7 +71,9 @@ impl Kernel {
         let _entered = self.enter();
         self.running.set(true);
         let _running = Running(self);
+        let _listening = self.listen();
         self.run_until(|| self.stopping.get());
+        self.notice_signals();
     }
 
     /// Drops a task's future here and now, unless it has ended. Not from inside its own poll.

@@ -30,6 +30,7 @@ mod budget;
 mod cancel_tree;
 mod children;
 mod idle;
+mod interrupt;
 mod main_task;
 mod node;
 mod poll;
@@ -65,6 +66,7 @@ use budget::Budget;
 pub(crate) use children::{Children, Place};
 use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};
+use interrupt::Interrupts;
 pub(crate) use node::{Inside, Lazily, Node, clean_up};
 pub(crate) use settings::{CLEANUP_LIMIT, Settings};
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
@@ -118,6 +120,7 @@ pub(crate) struct Kernel {
     handler: RefCell<Option<Handler>>,
     watches: Watches,
     scopes: node::Scopes,
+    interrupts: Interrupts,
     this: Weak<Kernel>,
 }
 
@@ -154,6 +157,7 @@ impl Kernel {
             handler: RefCell::new(None),
             watches: Watches::new(),
             scopes: node::Scopes::default(),
+            interrupts: Interrupts::default(),
             this: this.clone(),
         });
         if let Some(seed) = settings.seed {

@@ -17,7 +17,7 @@ impl Kernel {
     /// Turns until `done`, which is asked after each batch. At least one look and one batch.
     ///
     /// A batch is what is ready when it begins, not what becomes ready meanwhile. A forked
-    /// child leaves at once: its tasks are the parent's.
+    /// child leaves at once: its tasks are the parent's. So does a loop that two signals told to.
     pub(crate) fn run_until(&self, done: impl Fn() -> bool) {
         let _fine = FineTimers::new();
         let _seat = self.clock.sit_down(self.id);
@@ -30,7 +30,7 @@ impl Kernel {
                 }
                 if self.budget.spend() {
                     self.look();
-                    if self.is_forked() {
+                    if self.is_forked() || self.is_aborted() {
                         return;
                     }
                 }
@@ -115,6 +115,7 @@ impl Kernel {
         if !self.mailbox.open() {
             return;
         }
+        self.notice_signals();
         self.mailbox
             .drain_wakes(|slot| token::wake_slot_of(&self.run, slot));
         for post in self.mailbox.take_posts() {

@@ -54,7 +54,7 @@ mod wakes;
 mod models;
 
 pub(crate) use posts::Post;
-pub(crate) use table::{LoopId, claim, lookup, post, release};
+pub(crate) use table::{LOOPS_MAX, LoopId, claim, lookup, post, release};
 
 use crate::sys;
 use bell::Bell;
@@ -106,8 +106,13 @@ impl Mailbox {
         Ok(())
     }
 
+    /// Any thread, and signal handlers: has the loop look, also at what was put elsewhere. Not
+    /// on an inherited entry.
+    ///
+    /// Async-signal-safe, as are `lookup` and `is_inherited`: a few atomics, and for a loop that
+    /// sleeps a `write`, which may change `errno`. No lock, no memory, no thread-local.
     #[inline]
-    fn notify(&self) {
+    pub(crate) fn notify(&self) {
         if self.flag.notify() {
             self.bell.ring();
         }
@@ -115,7 +120,7 @@ impl Mailbox {
 
     /// Whether the entry is a forked parent's: nothing here reaches that loop.
     #[inline]
-    fn is_inherited(&self) -> bool {
+    pub(crate) fn is_inherited(&self) -> bool {
         self.process != sys::fork_count()
     }
 

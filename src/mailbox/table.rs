@@ -31,7 +31,7 @@ use std::io;
 use super::{Mailbox, Post, published::Published};
 
 /// The loops that can be alive at once: what the 12 bits in a waker can name. Models have two.
-const LOOPS_MAX: usize = if cfg!(all(test, petla_loom)) {
+pub(crate) const LOOPS_MAX: usize = if cfg!(all(test, petla_loom)) {
     2
 } else {
     1 << INDEX_BITS

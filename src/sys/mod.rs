@@ -25,6 +25,7 @@ use std::io;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
 pub(crate) mod process;
+pub(crate) mod signal;
 pub(crate) mod socket;
 
 pub(crate) use process::fork_count;

@@ -32,7 +32,7 @@ use crate::error::{Cancelled, JoinError, Reason};
 /// The panic of a task whose handle is gone is reported once, to the loop's exception handler.
 ///
 /// # Panics
-/// Awaiting it again after it gave its result.
+/// Awaiting it again after it gave its result; a task that awaits itself.
 ///
 /// # Cancel safety
 /// **Strict** for a borrowed handle (`(&mut task).await`): the result stays in the task.
@@ -201,6 +201,9 @@ impl<T> Future for Task<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let header = self.header();
         if !header.is(Flags::DONE) {
+            if self.is_current() {
+                awaits_itself(header);
+            }
             header.set(Flags::AWAITED);
             header.join(cx.waker());
             if !header.is(Flags::DONE) {
@@ -212,6 +215,13 @@ impl<T> Future for Task<T> {
         let result = unsafe { cell::take_result(self.cell) };
         Poll::Ready(result.expect("a task was awaited again after it gave its result"))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn awaits_itself(header: &Header) -> ! {
+    let task = TaskRef(header.info());
+    panic!("{task} awaits itself: it would never end");
 }
 
 impl<T> Drop for Task<T> {

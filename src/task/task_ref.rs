@@ -90,6 +90,16 @@ impl TaskRef {
         unsafe { cell.as_ref() }.cancel(Cancelled::new(reason.into(), Location::caller()))
     }
 
+    /// The same for the loop itself; false also if somebody else has asked before.
+    pub(crate) fn cancel_first(&self, cancelled: Cancelled) -> bool {
+        let Some(cell) = self.0.cell.get() else {
+            return false;
+        };
+        // SAFETY: Linked.
+        let header = unsafe { cell.as_ref() };
+        !header.is(Flags::CANCEL) && header.cancel(cancelled)
+    }
+
     /// Has the task ended?
     pub fn is_finished(&self) -> bool {
         self.0.cell.get().is_none()

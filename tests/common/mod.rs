@@ -11,6 +11,7 @@
 //! yielding; [`LONG`] only bounds what would otherwise hang for ever.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub(crate) mod fork;
 pub(crate) mod hand;
 
 use std::any::Any;
@@ -235,9 +236,9 @@ pub(crate) fn bump(count: &Cell<usize>) {
     count.set(count.get() + 1);
 }
 
-/// Runs the body of the calling test in a process of its own and gives that process's output;
-/// in that process runs the body and gives nothing.
-pub(crate) fn alone(body: impl FnOnce()) -> Option<Output> {
+/// The command that runs the body of the calling test in a process of its own; in that process
+/// runs the body and gives nothing.
+pub(crate) fn alone_command(body: impl FnOnce()) -> Option<Command> {
     const MARK: &str = "PETLA_TEST_ALONE";
     let name = std::thread::current()
         .name()
@@ -247,12 +248,16 @@ pub(crate) fn alone(body: impl FnOnce()) -> Option<Output> {
         body();
         return None;
     }
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args([&name, "--exact", "--nocapture", "--test-threads=1"])
-        .env(MARK, &name)
-        .output()
-        .unwrap();
-    Some(output)
+    let mut same = Command::new(std::env::current_exe().unwrap());
+    same.args([&name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(MARK, &name);
+    Some(same)
+}
+
+/// Runs the body of the calling test in a process of its own and gives that process's output;
+/// in that process runs the body and gives nothing.
+pub(crate) fn alone(body: impl FnOnce()) -> Option<Output> {
+    Some(alone_command(body)?.output().unwrap())
 }
 
 /// The same for a body that must succeed.

@@ -7,6 +7,7 @@ fn main() {
     match event_loop.run_forever().unwrap_err() {
         RunError::Stopped => {}
         RunError::Interrupted => {}
+        RunError::Terminated => {}
         RunError::Closed => {}
         RunError::Nested => {}
         RunError::Running => {}

@@ -387,6 +387,8 @@ fn run_ends_when_its_main_task_is_cancelled() {
 fn errors_of_runs_say_what_to_do_and_convert() {
     let errors = [
         (RunError::Stopped, "stopped before the main task ended"),
+        (RunError::Interrupted, "interrupted by SIGINT"),
+        (RunError::Terminated, "terminated by SIGTERM"),
         (RunError::Closed, "closed: make a new one"),
         (RunError::Nested, "await or spawn instead"),
         (RunError::Running, "stop it first"),

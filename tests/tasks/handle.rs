@@ -1,5 +1,6 @@
 //! What dropping a handle does, row by row of the table at `Task`; and handles that stay.
 
+use std::cell::RefCell;
 use std::future::pending;
 use std::io;
 use std::rc::Rc;
@@ -299,4 +300,58 @@ fn a_handle_that_outlives_its_loop_gives_its_value_or_the_cancellation() {
     assert_eq!(error.to_string(), "task panicked: before the end");
     drop(unseen);
     assert_eq!(drops.count(), 2);
+}
+
+/// Where a task finds its own handle.
+type Own = Rc<RefCell<Option<Task<()>>>>;
+
+/// A task named "snake" that awaits its own handle, by value or borrowed.
+fn snake(own: &Own, borrowed: bool) -> u32 {
+    let place = Rc::clone(own);
+    let line = line!() + 1;
+    let task = spawn(async move {
+        let mut own = place.take().expect("my own handle");
+        if borrowed {
+            let _ = timeout(Duration::MAX, &mut own).await;
+        } else {
+            let _ = own.await;
+        }
+    });
+    own.replace(Some(task.named("snake")));
+    line
+}
+
+/// K6.
+#[test]
+fn a_task_that_awaits_itself_panics_and_says_who_and_where() {
+    for borrowed in [false, true] {
+        within(async {
+            let reports = collect_reports();
+            let line = snake(&Own::default(), borrowed);
+            let_it_work().await;
+            let [report] = &reports.take()[..] else {
+                panic!("one report");
+            };
+            let place = format!("snake (spawned at {}:{line}:", file!());
+            assert!(report.contains(&place), "{report}");
+            assert!(report.contains("awaits itself: it would never end"));
+        });
+    }
+}
+
+#[test]
+fn a_task_may_look_at_its_own_handle_and_others_may_await_it() {
+    within(async {
+        let own = Own::default();
+        let place = Rc::clone(&own);
+        let task = spawn(async move {
+            let own = place.take().expect("my own handle");
+            assert!(!own.is_finished());
+            place.replace(Some(own));
+            petla::yield_now().await;
+        });
+        own.replace(Some(task));
+        petla::yield_now().await;
+        own.take().expect("it put it back").await.unwrap();
+    });
 }

@@ -1,7 +1,6 @@
 //! A process that forks: the child has no loop, gets clear errors, and harms the parent nowhere.
 //!
-//! Every test forks in a process of its own. The child ends by `_exit`, so that nothing of the
-//! parent's, the test runner least of all, goes on in it.
+//! Every test forks in a process of its own.
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
@@ -16,34 +15,8 @@ use petla::event_loop::{LoopClosed, RunError};
 use petla::net::UnixStream;
 use petla::{EventLoop, LoopHandle, all_tasks, current_task, spawn, spawn_eager};
 
+use crate::common::fork::{exit_after, fork, reap};
 use crate::common::{Drops, LONG, OnDrop, bump, panic_text, poll_once, succeeds_alone, within};
-
-/// `fork`: 0 in the child.
-fn fork() -> libc::pid_t {
-    // SAFETY: this process runs one test; its other thread only waits for it.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0, "{}", io::Error::last_os_error());
-    pid
-}
-
-/// Ends the child: well if `body` does not panic.
-fn exit_after(body: impl FnOnce()) -> ! {
-    let failed = catch_unwind(AssertUnwindSafe(body)).is_err();
-    // SAFETY: ends the process.
-    unsafe { libc::_exit(failed.into()) }
-}
-
-/// Waits for the child, which must have ended well.
-#[track_caller]
-fn reap(child: libc::pid_t) {
-    let mut status = 0;
-    // SAFETY: `status` is valid for the call.
-    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-    assert!(
-        libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0,
-        "status {status:#x}"
-    );
-}
 
 /// Forks; the child runs `body` and ends, the parent waits for it.
 #[track_caller]

@@ -1,0 +1,187 @@
+//! SIGINT and SIGTERM, for the loops that were built to be told of them.
+//!
+//! ```text
+//!   handler: WORDS[loop] |= pending, notify the mailbox ──► loop: open_mailbox ─► notice_signals
+//!      the loop has not noticed the one before ──► the process ends by the signal
+//! ```
+//!
+//! The first signal of a run cancels the main task, or stops a run that has none; the second
+//! leaves the run at once. Every loop that listens is told, on whichever thread the handler runs.
+//!
+//! # Invariants
+//! - **Async-signal-safe**: `tell` runs in a signal handler. It uses the atomics of this file,
+//!   `mailbox::lookup` and `Mailbox::is_inherited`, which only load, and `Mailbox::notify`.
+//! - **Listened first**: a word is set before the handler is installed, and cleared after what was
+//!   there before is back. So a handler finds somebody; one that another thread is still in when
+//!   the last run ends finds nobody and an action that is not ours, and lets the signal go.
+//! - **Own process**: the words of a forked parent's loops are not the child's: if no loop of
+//!   its own listens, the signal ends it.
+//!
+//! # Cost
+//! A look whose flag is up loads one cell more. Loops without signals pay nothing else.
+//!
+//! # Not here
+//! The handler itself: `sys::signal`. What a run returns: `event_loop`.
+#![deny(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::Kernel;
+use crate::error::{Cancelled, Reason};
+use crate::mailbox::{self, LOOPS_MAX};
+use crate::sys::signal::{self, Caught, Signal};
+use crate::task::{Task, TaskRef};
+
+/// One for each place in the table of mailboxes: the signals that the loop there listens to and,
+/// above them, the one that it has not noticed yet.
+static WORDS: [AtomicU8; LOOPS_MAX] = [const { AtomicU8::new(0) }; LOOPS_MAX];
+
+const PENDING: u8 = pending(Signal::Interrupt) | pending(Signal::Terminate);
+
+const fn wanted(signal: Signal) -> u8 {
+    1 << signal as u8
+}
+
+const fn pending(signal: Signal) -> u8 {
+    wanted(signal) << Signal::ALL.len()
+}
+
+/// The handler's hook. False: nobody listens, or one who does hogs its thread.
+fn tell(signal: Signal) -> bool {
+    let (mut told, mut stuck) = (false, false);
+    for (index, word) in (0..).zip(&WORDS) {
+        let Some(mailbox) = mailbox::lookup(index) else {
+            break;
+        };
+        if mailbox.is_inherited() {
+            continue;
+        }
+        // Relaxed: the word is all there is to see, and `notify` releases it.
+        let noted = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+            let free = word & wanted(signal) != 0 && word & PENDING == 0;
+            free.then_some(word | pending(signal))
+        });
+        match noted {
+            Ok(_) => {
+                told = true;
+                mailbox.notify();
+            }
+            Err(word) => stuck |= word & wanted(signal) != 0,
+        }
+    }
+    told && !stuck
+}
+
+/// What the kernel keeps for this.
+#[derive(Default)]
+pub(super) struct Interrupts {
+    /// What the loop was built to listen to, as in `WORDS`.
+    wanted: Cell<u8>,
+    main: RefCell<Option<TaskRef>>,
+    noticed: Cell<u32>,
+    /// The signal that ended the run, if one did.
+    cause: Cell<Option<Signal>>,
+}
+
+/// The loop is told of signals for as long as this lives.
+pub(super) struct Listening<'a> {
+    kernel: &'a Kernel,
+    caught: [Option<Caught>; Signal::ALL.len()],
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        // Listened first.
+        self.caught = [None, None];
+        self.kernel.word().store(0, Ordering::Relaxed);
+        self.kernel.interrupts.main.replace(None);
+    }
+}
+
+impl Kernel {
+    /// From the next run on, listens to `signal`.
+    pub(crate) fn want(&self, signal: Signal) {
+        let now = self.interrupts.wanted.get();
+        self.interrupts.wanted.set(now | wanted(signal));
+    }
+
+    /// The signal that ended the last run, unless that run has a result of its own.
+    pub(crate) fn interrupted_by(&self) -> Option<Signal> {
+        self.interrupts.cause.get()
+    }
+
+    /// Did a second signal come? Then the run is left between two polls.
+    pub(super) fn is_aborted(&self) -> bool {
+        self.interrupts.noticed.get() > 1
+    }
+
+    /// At the beginning of a run.
+    pub(super) fn listen(&self) -> Option<Listening<'_>> {
+        let bits = self.interrupts.wanted.get();
+        if bits == 0 {
+            return None;
+        }
+        self.interrupts.noticed.set(0);
+        self.interrupts.cause.set(None);
+        // Listened first.
+        self.word().store(bits, Ordering::Relaxed);
+        let caught = Signal::ALL
+            .map(|signal| (bits & wanted(signal) != 0).then(|| signal::catch(signal, tell)));
+        Some(Listening {
+            kernel: self,
+            caught,
+        })
+    }
+
+    /// The first signal will cancel `main`.
+    pub(super) fn cancel_on_signal<T>(&self, main: &Task<T>) {
+        if self.interrupts.wanted.get() != 0 {
+            self.interrupts.main.replace(Some(main.task_ref()));
+        }
+    }
+
+    /// After the mailbox is opened: does what a signal asked for.
+    #[inline]
+    pub(super) fn notice_signals(&self) {
+        if self.interrupts.wanted.get() != 0 {
+            self.notice_signal();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn notice_signal(&self) {
+        let word = self.word().fetch_and(!PENDING, Ordering::Relaxed);
+        let mut signals = Signal::ALL.into_iter();
+        let Some(signal) = signals.find(|signal| word & pending(*signal) != 0) else {
+            return;
+        };
+        let interrupts = &self.interrupts;
+        interrupts.noticed.set(interrupts.noticed.get() + 1);
+        let is_cause = match &*interrupts.main.borrow() {
+            Some(main) if !self.is_aborted() => {
+                main.cancel_first(Cancelled::new(reason(signal), main.location()))
+            }
+            _ => {
+                self.stop();
+                true
+            }
+        };
+        if is_cause {
+            let cause = interrupts.cause.get().unwrap_or(signal);
+            interrupts.cause.set(Some(cause));
+        }
+    }
+
+    fn word(&self) -> &'static AtomicU8 {
+        &WORDS[usize::from(self.id.index())]
+    }
+}
+
+fn reason(signal: Signal) -> Reason {
+    Reason::from(match signal {
+        Signal::Interrupt => "interrupted by SIGINT",
+        Signal::Terminate => "terminated by SIGTERM",
+    })
+}
