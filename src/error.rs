@@ -94,6 +94,15 @@ impl Cancelled {
         }
     }
 
+    /// By the deadline `at`, which was set at `location`.
+    pub(crate) fn by_deadline(at: Instant, location: &'static Location<'static>) -> Self {
+        Cancelled {
+            reason: Reason(None),
+            at: location,
+            deadline: Some(at),
+        }
+    }
+
     /// The reason given to `cancel`, if there was one.
     pub fn reason(&self) -> Option<&str> {
         self.reason.0.as_deref()
@@ -104,7 +113,7 @@ impl Cancelled {
         self.deadline
     }
 
-    /// Where `cancel` was called.
+    /// Where `cancel` was called, or the deadline set.
     pub fn location(&self) -> &'static Location<'static> {
         self.at
     }

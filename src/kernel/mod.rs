@@ -26,6 +26,7 @@
 //! Callbacks, handles for other threads, the public face: `event_loop`.
 
 mod budget;
+mod children;
 mod main_task;
 mod poll;
 mod shutdown;
@@ -56,6 +57,7 @@ use crate::task::report::{self, Report};
 use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
 use budget::Budget;
+pub(crate) use children::{Children, Place};
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};
 use watches::Watches;
