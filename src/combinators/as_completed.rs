@@ -148,6 +148,9 @@ impl<I: Iterator<Item: IntoFuture>> AsCompleted<I> {
     /// endless one would never let this return. Futures that have been polled may move only if
     /// they are `Unpin`, as tasks and boxed futures are.
     ///
+    /// # Cancel safety
+    /// That of the futures.
+    ///
     /// ```
     /// # petla::run(async {
     /// let tasks = [1, 2].map(|n| petla::spawn(async move { n }));
