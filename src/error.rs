@@ -94,12 +94,12 @@ impl Cancelled {
         }
     }
 
-    /// By the deadline `at`, which was set at `location`.
-    pub(crate) fn by_deadline(at: Instant, location: &'static Location<'static>) -> Self {
+    /// A deadline that passed, of what began at `at`.
+    pub(crate) fn by_deadline(deadline: Instant, at: &'static Location<'static>) -> Self {
         Cancelled {
             reason: Reason(None),
-            at: location,
-            deadline: Some(at),
+            at,
+            deadline: Some(deadline),
         }
     }
 

@@ -5,6 +5,16 @@
 //! What they print: the tests of each part look at results.
 
 #[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p04_wait_first {
+    include!("api/p04_wait_first.rs");
+
+    #[test]
+    fn the_first_good_answer_wins() {
+        main().unwrap();
+    }
+}
+
+#[allow(clippy::all, reason = "a program as its author wrote it")]
 mod p15_select {
     include!("api/p15_select.rs");
 

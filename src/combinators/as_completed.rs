@@ -108,6 +108,7 @@ impl<I: Iterator<Item: IntoFuture>> AsCompleted<I> {
     /// # Cancel safety
     /// **Strict.**
     #[doc(alias("join_next", "select_next_some"))]
+    #[allow(clippy::should_implement_trait, reason = "it is that of a stream")]
     pub fn next(&mut self) -> Next<'_, I> {
         Next { set: self }
     }

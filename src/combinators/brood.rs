@@ -16,6 +16,7 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, IntoFuture};
+use std::mem;
 use std::task::{Context, Poll};
 
 use super::turns::Turns;
@@ -25,6 +26,7 @@ use crate::pin::PinSlab;
 pub(super) struct Brood<F> {
     slab: PinSlab<F>,
     turns: Turns,
+    panicked: bool,
 }
 
 /// What one turn came to.
@@ -42,6 +44,7 @@ impl<F> Brood<F> {
         Brood {
             slab: PinSlab::new(),
             turns: Turns::new(),
+            panicked: false,
         }
     }
 
@@ -71,6 +74,15 @@ impl<F> Brood<F> {
         self.turns.is_due()
     }
 
+    /// Drops a child, unless that was done.
+    #[inline]
+    fn remove(&mut self, index: u32) {
+        if self.slab.get(index).is_some() {
+            self.turns.remove(index);
+            self.slab.remove(index);
+        }
+    }
+
     /// The children that are left, with their numbers.
     pub(super) fn into_rest(mut self) -> Vec<(u32, F)>
     where
@@ -89,40 +101,38 @@ impl<F: Future> Brood<F> {
         let Some(index) = self.turns.next() else {
             return Turn::Nobody;
         };
-        let mut end = End { brood: self, index };
-        match end.poll(cx) {
-            Some(Poll::Ready(output)) => {
-                drop(end);
-                Turn::Ended(index, output)
-            }
-            _ => {
-                std::mem::forget(end);
-                Turn::Waits
-            }
+        let mut guard = Unwinding { brood: self, index };
+        let polled = guard.poll(cx);
+        if let Some(Poll::Ready(_)) = polled {
+            guard.brood.remove(index);
+        }
+        mem::forget(guard);
+        match polled {
+            Some(Poll::Ready(output)) => Turn::Ended(index, output),
+            _ => Turn::Waits,
         }
     }
 }
 
-/// Drops a child that is ready or unwinds: Gone.
-struct End<'a, F> {
+/// Takes a child out that panics, in its poll or in its drop: Gone.
+struct Unwinding<'a, F> {
     brood: &'a mut Brood<F>,
     index: u32,
 }
 
-impl<F: Future> End<'_, F> {
+impl<F: Future> Unwinding<'_, F> {
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Option<Poll<F::Output>> {
-        let Brood { slab, turns } = &mut *self.brood;
+        let Brood { slab, turns, .. } = &mut *self.brood;
         let future = slab.get(self.index)?;
         Some(turns.poll(self.index, cx, |cx| future.poll(cx)))
     }
 }
 
-impl<F> Drop for End<'_, F> {
-    #[inline]
+impl<F> Drop for Unwinding<'_, F> {
     fn drop(&mut self) {
-        self.brood.turns.remove(self.index);
-        self.brood.slab.remove(self.index);
+        self.brood.panicked = true;
+        self.brood.remove(self.index);
     }
 }
 
@@ -159,6 +169,11 @@ impl<I: Iterator<Item: IntoFuture>> Feed<I> {
     pub(super) fn set_limit(&mut self, limit: usize) {
         assert!(limit > 0, "with a limit of 0 nothing would ever run");
         self.limit = limit;
+    }
+
+    /// Has a child panicked, so that its result will never come?
+    pub(super) fn has_panicked(&self) -> bool {
+        self.brood.panicked
     }
 
     /// How many were taken from the source so far.

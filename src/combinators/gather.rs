@@ -6,8 +6,9 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, IntoFuture};
+use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::brood::Feed;
 
@@ -55,8 +56,8 @@ where
     I: IntoIterator<Item: IntoFuture>,
 {
     Gather {
-        feed: Feed::new(futures.into_iter()),
-        results: Some(Vec::new()),
+        feed: Some(Feed::new(futures.into_iter())),
+        results: Vec::new(),
     }
 }
 
@@ -86,9 +87,10 @@ where
 /// See [`gather`]. `Send` if the futures and their results are.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Gather<I: Iterator<Item: IntoFuture>> {
-    feed: Feed<I>,
-    /// By number. Taken out while it is polled, so it is gone after a panic.
-    results: Option<Vec<Option<<I::Item as IntoFuture>::Output>>>,
+    /// Until all results are given.
+    feed: Option<Feed<I>>,
+    /// By number.
+    results: Vec<Option<<I::Item as IntoFuture>::Output>>,
 }
 
 /// The futures are pinned in places of their own.
@@ -103,7 +105,9 @@ impl<I: Iterator<Item: IntoFuture>> Gather<I> {
     #[must_use = "this gives the future back"]
     #[doc(alias = "buffered")]
     pub fn limit(mut self, n: usize) -> Self {
-        self.feed.set_limit(n);
+        if let Some(feed) = &mut self.feed {
+            feed.set_limit(n);
+        }
         self
     }
 }
@@ -113,32 +117,34 @@ impl<I: Iterator<Item: IntoFuture>> Future for Gather<I> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let mut results = this.results.take().expect(
+        let feed = this.feed.as_mut().filter(|feed| !feed.has_panicked());
+        let feed = feed.expect(
             "a `gather` was polled again after it gave its results, or after a child panicked",
         );
-        this.feed.enter(cx);
+        feed.enter(cx);
         loop {
-            let next = this.feed.next(cx);
-            results.resize_with(this.feed.begun(), || None);
-            match next {
-                Poll::Ready(Some((number, result))) => results[number] = Some(result),
-                Poll::Ready(None) => {
-                    let given = |result: Option<_>| result.expect("every child has ended");
-                    return Poll::Ready(results.into_iter().map(given).collect());
-                }
-                Poll::Pending => {
-                    this.results = Some(results);
-                    return Poll::Pending;
-                }
-            }
+            let next = feed.next(cx);
+            this.results.resize_with(feed.begun(), || None);
+            let Some((number, result)) = ready!(next) else {
+                break;
+            };
+            this.results[number] = Some(result);
         }
+        this.feed = None;
+        let given = |result: Option<_>| result.expect("every child has ended");
+        Poll::Ready(
+            mem::take(&mut this.results)
+                .into_iter()
+                .map(given)
+                .collect(),
+        )
     }
 }
 
 impl<I: Iterator<Item: IntoFuture>> Debug for Gather<I> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gather")
-            .field("running", &self.feed.len())
+            .field("running", &self.feed.as_ref().map_or(0, Feed::len))
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, IntoFuture};
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -47,22 +48,16 @@ where
     I: IntoIterator<Item: IntoFuture<Output = Result<T, E>>>,
 {
     TryGather {
-        running: Some(Running {
-            feed: Feed::new(futures.into_iter()),
-            results: Vec::new(),
-        }),
+        feed: Some(Feed::new(futures.into_iter())),
+        results: Vec::new(),
     }
 }
 
 /// See [`try_gather`]. `Send` if the futures and their results are.
 #[must_use = "futures do nothing unless awaited"]
 pub struct TryGather<I: Iterator<Item: IntoFuture>> {
-    /// Taken out while it is polled: an error and a panic drop it.
-    running: Option<Running<I>>,
-}
-
-struct Running<I: Iterator<Item: IntoFuture>> {
-    feed: Feed<I>,
+    /// Until there is a result.
+    feed: Option<Feed<I>>,
     /// By number; each is `Ok`.
     results: Vec<Option<<I::Item as IntoFuture>::Output>>,
 }
@@ -79,23 +74,27 @@ impl<I: Iterator<Item: IntoFuture>> TryGather<I> {
     #[must_use = "this gives the future back"]
     #[doc(alias = "try_buffered")]
     pub fn limit(mut self, n: usize) -> Self {
-        if let Some(running) = &mut self.running {
-            running.feed.set_limit(n);
+        if let Some(feed) = &mut self.feed {
+            feed.set_limit(n);
         }
         self
     }
 }
 
-impl<I, T, E> Running<I>
+impl<I, T, E> TryGather<I>
 where
     I: Iterator<Item: IntoFuture<Output = Result<T, E>>>,
 {
     /// Ready when all have ended, or one with an error.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
-        self.feed.enter(cx);
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
+        let feed = self.feed.as_mut().filter(|feed| !feed.has_panicked());
+        let feed = feed.expect(
+            "a `try_gather` was polled again after it gave its result, or after a child panicked",
+        );
+        feed.enter(cx);
         loop {
-            let next = self.feed.next(cx);
-            self.results.resize_with(self.feed.begun(), || None);
+            let next = feed.next(cx);
+            self.results.resize_with(feed.begun(), || None);
             match ready!(next) {
                 Some((_, Err(error))) => return Poll::Ready(Err(error)),
                 Some((number, value)) => self.results[number] = Some(value),
@@ -111,25 +110,19 @@ where
 {
     type Output = Result<Vec<T>, E>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let mut running = this.running.take().expect(
-            "a `try_gather` was polled again after it gave its result, or after a child panicked",
-        );
-        let Poll::Ready(end) = running.poll(cx) else {
-            this.running = Some(running);
-            return Poll::Pending;
-        };
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let end = ready!(self.poll_end(cx));
+        self.feed = None;
+        let results = mem::take(&mut self.results);
         let given = |result: Option<_>| result.expect("every child has ended");
-        Poll::Ready(end.and_then(|()| running.results.into_iter().map(given).collect()))
+        Poll::Ready(end.and_then(|()| results.into_iter().map(given).collect()))
     }
 }
 
 impl<I: Iterator<Item: IntoFuture>> Debug for TryGather<I> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let running = self.running.as_ref().map(|running| running.feed.len());
         f.debug_struct("TryGather")
-            .field("running", &running.unwrap_or(0))
+            .field("running", &self.feed.as_ref().map_or(0, Feed::len))
             .finish_non_exhaustive()
     }
 }

@@ -288,6 +288,7 @@ impl Crew {
             }
         }
         if self.left == 0 {
+            self.turns = Turns::new();
             return Poll::Ready(None);
         }
         self.waits = true;

@@ -4,10 +4,6 @@
 //! (`kernel::Children`). Without a loop nobody can tell who was woken: each poll of the parent
 //! polls every child once, with the parent's waker. This file makes the two look the same.
 //!
-//! # Invariants
-//! - **Fresh**: a child that was polled without a loop keeps the parent's waker, so the places it
-//!   had on a loop are given up then; back on a loop all get new ones and are polled again.
-//!
 //! # Not here
 //! The children themselves: a slab (`brood`), a tuple, a list of tasks (`wait`).
 #![forbid(unsafe_code)]
@@ -40,15 +36,12 @@ impl Turns {
     pub(super) fn enter(&mut self, cx: &Context<'_>, living: impl Iterator<Item = u32>) {
         self.rest.clear();
         let place = self.places.enter(cx);
-        if place == Place::Nowhere {
-            if self.on_loop {
-                self.places = Children::new(); // Fresh
-            }
-            self.rest.extend(living);
-        } else if place == Place::Fresh {
-            living.for_each(|index| self.places.add(index));
-        }
         self.on_loop = place != Place::Nowhere;
+        match place {
+            Place::Same => {}
+            Place::Fresh => living.for_each(|index| self.places.add(index)),
+            Place::Nowhere => self.rest.extend(living),
+        }
     }
 
     /// A child more, to be polled in this poll of the parent.

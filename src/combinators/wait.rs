@@ -5,7 +5,8 @@
 //!   wait cancels nobody and takes its wakers out again.
 //!
 //! # Cost
-//! O(tasks) for the first poll and the last, O(1) for a task that ends in between.
+//! O(tasks) for the first poll and the last, O(1) for a task that ends in between. Nothing is
+//! registered if the first poll finds enough.
 #![forbid(unsafe_code)]
 
 use std::fmt::{self, Debug, Formatter};
@@ -159,24 +160,31 @@ pub struct Wait<'a, T> {
 impl<T> Unpin for Wait<'_, T> {}
 
 impl<T> Wait<'_, T> {
-    /// Looks at the tasks that were woken: have enough ended?
-    fn is_enough(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Have enough tasks ended? Looks at all in the first poll, later at those that were woken.
+    fn has_enough(&mut self, cx: &mut Context<'_>) -> bool {
         let tasks = self.tasks.as_deref().map_or(&[][..], Vec::as_slice);
-        self.polled = true;
+        if !self.polled {
+            for (task, noted) in tasks.iter().zip(&mut self.noted) {
+                *noted = task.is_finished();
+                self.left -= usize::from(*noted);
+                if *noted && is_enough(task, self.when) {
+                    return true;
+                }
+            }
+            self.polled = true;
+        }
         let unseen = (0u32..).zip(&self.noted).filter(|(_, noted)| !**noted);
         self.turns.enter(cx, unseen.map(|(index, _)| index));
         while self.left > 0 {
             let Some(index) = self.turns.next() else {
                 return false;
             };
-            let place = index as usize;
-            let look = |cx: &mut Context<'_>| tasks[place].poll_done(cx);
-            if self.turns.poll(index, cx, look) {
+            let task = &tasks[index as usize];
+            if self.turns.poll(index, cx, |cx| task.poll_done(cx)) {
                 self.turns.remove(index);
-                self.noted[place] = true;
+                self.noted[index as usize] = true;
                 self.left -= 1;
-                // A task whose result was taken before has ended all the same.
-                if tasks[place].with_result(self.when.enough).unwrap_or(true) {
+                if is_enough(task, self.when) {
                     return true;
                 }
             }
@@ -194,6 +202,11 @@ impl<T> Wait<'_, T> {
     }
 }
 
+/// Is it enough that this task has ended? So it is if its result was taken before.
+fn is_enough<T>(task: &Task<T>, when: When<T>) -> bool {
+    task.with_result(when.enough).unwrap_or(true)
+}
+
 impl<T> Future for Wait<'_, T> {
     type Output = Vec<Task<T>>;
 
@@ -203,7 +216,7 @@ impl<T> Future for Wait<'_, T> {
             this.tasks.is_some(),
             "a `wait` was polled again after it ended"
         );
-        if !this.is_enough(cx) {
+        if !this.has_enough(cx) {
             match &mut this.limit {
                 Some(limit) => ready!(Pin::new(limit).poll(cx)),
                 None => return Poll::Pending,
@@ -214,6 +227,7 @@ impl<T> Future for Wait<'_, T> {
             .leave()
             .map(|tasks| tasks.extract_if(.., ended).collect());
         this.tasks = None;
+        this.turns = Turns::new();
         Poll::Ready(done.unwrap_or_default())
     }
 }

@@ -55,12 +55,15 @@ fn a_handler_may_leave_the_enclosing_function() {
     async fn first(fail: bool) -> Result<u8, &'static str> {
         loop {
             select! {
-                n = ready(if fail { Err("failed") } else { Ok(1) }) => return Ok(n?),
+                n = ready(if fail { Err("failed") } else { Ok(1) }) => {
+                    let n = n?;
+                    return Ok(n + 1);
+                }
                 () = pending() => continue
             }
         }
     }
-    assert_eq!(at_once(first(false)), Ok(1));
+    assert_eq!(at_once(first(false)), Ok(2));
     assert_eq!(at_once(first(true)), Err("failed"));
 }
 
