@@ -19,7 +19,7 @@ use super::brood::Feed;
 ///
 /// The futures live inside the [`AsCompleted`] and run while it is polled: in
 /// [`next`](AsCompleted::next), or as a [`Stream`]. The iterator is read as the work goes on, as
-/// for [`gather`](crate::gather). Several that have ended are given in the order of their
+/// for [`gather`](fn@crate::gather). Several that have ended are given in the order of their
 /// wake-ups; a loop over results that are all there lets other tasks run now and then.
 ///
 /// # asyncio
@@ -40,7 +40,7 @@ use super::brood::Feed;
 ///     assert_eq!(order, [1, 2, 0]);
 /// });
 /// ```
-#[doc(alias("buffer_unordered", "FuturesUnordered", "JoinSet"))]
+#[doc(alias = "buffer_unordered")]
 pub fn as_completed<I>(futures: I) -> AsCompleted<I::IntoIter>
 where
     I: IntoIterator<Item: IntoFuture>,
@@ -127,7 +127,6 @@ impl<I: Iterator<Item: IntoFuture>> AsCompleted<I> {
     /// assert_eq!((number, letter.unwrap()), (0, 'a'));
     /// # });
     /// ```
-    #[doc(alias = "spawn")]
     pub fn push(&mut self, future: I::Item) -> usize {
         self.feed.push(future)
     }

@@ -218,11 +218,11 @@ impl<I: Iterator<Item: IntoFuture>> Feed<I> {
                 Turn::Nobody => break,
             }
         }
-        if self.brood.is_empty() && self.has_ended() {
-            Poll::Ready(None)
-        } else {
-            Poll::Pending
+        if !self.brood.is_empty() || !self.has_ended() {
+            return Poll::Pending;
         }
+        self.brood = Brood::new(); // nothing is kept: no memory, no place, no waker
+        Poll::Ready(None)
     }
 
     fn has_ended(&self) -> bool {

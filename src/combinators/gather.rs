@@ -19,7 +19,7 @@ use super::brood::Feed;
 /// [`limit`](Gather::limit) holds a few at a time. The number of those who wait costs nothing: on
 /// a loop a wake leads to one poll. No input, no wait: the result is an empty list.
 ///
-/// To stop at the first error use [`try_gather`](crate::try_gather), to see results as they come
+/// To stop at the first error use [`try_gather`](fn@crate::try_gather), to see results as they come
 /// [`as_completed`](crate::as_completed), for futures of different types
 /// [`gather!`](macro@crate::gather).
 ///
@@ -50,7 +50,7 @@ use super::brood::Feed;
 ///     assert_eq!(lengths.await, [1, 2, 3]);
 /// });
 /// ```
-#[doc(alias("join_all", "join", "wait_all"))]
+#[doc(alias = "join_all")]
 pub fn gather<I>(futures: I) -> Gather<I::IntoIter>
 where
     I: IntoIterator<Item: IntoFuture>,

@@ -16,7 +16,7 @@ use super::brood::Feed;
 /// error ends it and drops the others.
 ///
 /// The first is the one that comes first in time. When it is returned, the other futures are
-/// gone, and so is the iterator. Otherwise this is [`gather`](crate::gather).
+/// gone, and so is the iterator. Otherwise this is [`gather`](fn@crate::gather).
 ///
 /// # Errors
 /// The first error of a child.
@@ -42,7 +42,7 @@ use super::brood::Feed;
 ///     assert!(petla::try_gather(["1", "two", "3"].map(parse)).limit(1).await.is_err());
 /// });
 /// ```
-#[doc(alias("try_join_all", "try_join"))]
+#[doc(alias = "try_join_all")]
 pub fn try_gather<I, T, E>(futures: I) -> TryGather<I::IntoIter>
 where
     I: IntoIterator<Item: IntoFuture<Output = Result<T, E>>>,

@@ -36,7 +36,7 @@ use crate::pin::pinned;
 ///     assert_eq!(both.await, (4, "LOOP".to_owned()));
 /// });
 /// ```
-#[doc(alias("join", "join_all", "zip"))]
+#[doc(alias = "join")]
 #[macro_export]
 macro_rules! gather {
     ($($future:expr),+ $(,)?) => { $crate::__private::gather_tuple(($($future,)+)) };
@@ -72,7 +72,7 @@ macro_rules! gather {
 ///         .is_err());
 /// });
 /// ```
-#[doc(alias("try_join", "try_join_all"))]
+#[doc(alias = "try_join")]
 #[macro_export]
 macro_rules! try_gather {
     ($($future:expr),+ $(,)?) => { $crate::__private::try_gather_tuple(($($future,)+)) };
@@ -103,9 +103,6 @@ pub trait Places {
 }
 
 /// Places of futures that end with `Result`s.
-#[diagnostic::on_unimplemented(
-    message = "`try_gather!` wants futures that end with `Result`s of one error type"
-)]
 pub trait TryPlaces: Places {
     /// The values of all.
     type Values;
@@ -288,11 +285,15 @@ impl Crew {
             }
         }
         if self.left == 0 {
-            self.turns = Turns::new();
             return Poll::Ready(None);
         }
         self.waits = true;
         Poll::Pending
+    }
+
+    /// Gives the places back.
+    fn leave(&mut self) {
+        self.turns = Turns::new();
     }
 }
 
@@ -335,6 +336,7 @@ impl<G: GatherTuple> Future for GatherAll<G> {
         let mut this = self.project();
         this.crew.enter(cx);
         while ready!(this.crew.next(this.places.as_mut(), cx)).is_some() {}
+        this.crew.leave();
         Poll::Ready(this.places.take())
     }
 }
@@ -377,6 +379,7 @@ impl<G: GatherTuple<Places: TryPlaces>> Future for TryGatherAll<G> {
             }
         };
         this.places.set(None);
+        this.crew.leave();
         Poll::Ready(end)
     }
 }

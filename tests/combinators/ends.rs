@@ -5,12 +5,13 @@ use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use petla::{as_completed, gather, spawn, try_gather, yield_now};
 
-use crate::common::{DropGuard, Drops, OnDrop, panic_text, poll_once, raise, within};
-use crate::switch::{Knob, switches};
+use crate::common::hand::at_once;
+use crate::common::{Bell, DropGuard, Drops, OnDrop, panic_text, poll_once, raise, within};
+use crate::switch::{Knob, switch, switches};
 
 /// Polls `all` after each knob is set, until `steps` knobs are, and drops it.
 fn drop_after<F: Future + Unpin>(steps: usize, knobs: &[Knob<Result<(), ()>>], mut all: F) {
@@ -217,4 +218,43 @@ fn a_child_may_drop_another_gather() {
         petla::gather!(async move { drop(victim) }, yield_now()).await;
         assert_eq!(drops.count(), 3);
     });
+}
+
+/// Polls until it has ended; it is still there, and keeps no waker.
+async fn keeps_nothing<F: Future + Unpin>(
+    mut all: F,
+    knob: Knob<Result<(), ()>>,
+    end: Result<(), ()>,
+) {
+    let bell = Bell::new();
+    assert!(bell.poll(&mut all).is_pending() && bell.is_kept());
+    knob.set(end);
+    assert!(bell.poll(&mut all).is_ready());
+    assert!(!bell.is_kept());
+}
+
+#[test]
+fn what_has_ended_keeps_no_waker_while_it_is_kept() {
+    let check = async || {
+        for end in [Ok(()), Err(())] {
+            let (knob, future) = switch();
+            keeps_nothing(gather([future]), knob, end).await;
+            let (knob, future) = switch();
+            keeps_nothing(try_gather([future]), knob, end).await;
+            let (knob, future) = switch();
+            keeps_nothing(Box::pin(petla::gather!(future)), knob, end).await;
+            let (knob, future) = switch();
+            keeps_nothing(Box::pin(petla::try_gather!(future)), knob, end).await;
+            let (knob, future) = switch();
+            let mut set = as_completed([future]);
+            let last = poll_fn(|cx| {
+                let next = ready!(Pin::new(&mut set.next()).poll(cx));
+                assert_eq!(next, Some((0, end)));
+                Pin::new(&mut set.next()).poll(cx)
+            });
+            keeps_nothing(Box::pin(last), knob, end).await;
+        }
+    };
+    at_once(check());
+    within(check());
 }

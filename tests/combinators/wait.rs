@@ -165,6 +165,11 @@ fn a_question_that_panics_leaves_every_result_in_its_task() {
             });
             assert_eq!(text, "asked");
         }
+        let mut asked = wait(&mut tasks, When::first(|_| raise("asked again")), None);
+        for _ in 0..2 {
+            assert_eq!(panic_text(|| poll_once(&mut asked)), "asked again");
+        }
+        drop(asked);
         assert_eq!((tasks.len(), drops.count()), (2, 0));
         let results = petla::gather(tasks).await;
         assert!(results[0].as_ref().unwrap().is_some());
