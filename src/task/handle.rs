@@ -24,7 +24,7 @@ use crate::error::{Cancelled, JoinError, Reason};
 ///
 /// | the handle is dropped | the task |
 /// | --- | --- |
-/// | never awaited, or only looked at by [`wait`](fn@crate::wait) | runs on |
+/// | never awaited (`drop(spawn(f()))`), or only seen by [`wait`](fn@crate::wait) | runs on |
 /// | after it was awaited, before the task ended | is cancelled: with the waiter ends the wait |
 /// | after [`cancel_on_drop`](Task::cancel_on_drop) | is cancelled |
 /// | by [`detach`](Task::detach) | runs on, and an error is reported |
