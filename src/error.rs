@@ -113,7 +113,7 @@ impl Cancelled {
         self.deadline
     }
 
-    /// Where `cancel` was called.
+    /// Where `cancel` was called, or the deadline set.
     pub fn location(&self) -> &'static Location<'static> {
         self.at
     }

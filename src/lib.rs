@@ -37,12 +37,19 @@ mod kernel;
 pub mod scope;
 // Floor 5
 pub mod time;
+// Floor 6
+pub mod combinators;
 // Floor 7
 pub mod event_loop;
 pub mod net;
 // Floor 9
 pub mod testing;
 
+#[doc(inline)]
+pub use combinators::{
+    AsCompleted, Gather, TryGather, Wait, When, as_completed, gather, gather_limit, try_gather,
+    wait,
+};
 #[doc(inline)]
 pub use error::{Cancelled, Elapsed, JoinError, Panic, Reason};
 #[doc(inline)]
@@ -60,3 +67,9 @@ pub use time::{
     Interval, Sleep, Timeout, interval, now, sleep, sleep_until, timeout, timeout_at, wait_for,
     yield_now,
 };
+
+#[doc(hidden)]
+pub mod __private {
+    //! What the macros write out.
+    pub use crate::combinators::{GatherTuple, gather_tuple, try_gather_tuple};
+}

@@ -29,6 +29,7 @@
 mod budget;
 mod cancel_tree;
 mod children;
+mod children;
 mod idle;
 mod interrupt;
 mod main_task;

@@ -290,6 +290,23 @@ pub(super) unsafe fn take_result<T>(task: NonNull<Header>) -> Option<Result<T, J
     Some(Ok(unsafe { stage(task).cast::<T>().read() }))
 }
 
+/// Puts a result back that `take_result` gave.
+///
+/// # Safety
+/// DONE is set, the handle has not let go, `T` is the task's output type, and no result is there.
+pub(super) unsafe fn put_result<T>(task: NonNull<Header>, result: Result<T, JoinError>) {
+    // SAFETY: the handle keeps the cell alive.
+    let header = unsafe { task.as_ref() };
+    match result {
+        Err(failure) => header.fail(failure),
+        Ok(output) => {
+            // SAFETY: Stage: it is empty, large enough for the output, and the caller's.
+            unsafe { stage(task).cast::<T>().write(output) };
+            header.set(Flags::OUTPUT);
+        }
+    }
+}
+
 /// Notes a caught panic as the task's result.
 pub(crate) fn fail_with_panic(header: &Header, payload: Box<dyn Any + Send>) {
     header.fail(JoinError::Panicked(Panic::new(payload)));

@@ -24,7 +24,7 @@ use crate::error::{Cancelled, JoinError, Reason};
 ///
 /// | the handle is dropped | the task |
 /// | --- | --- |
-/// | never awaited | runs on (`drop(spawn(f()))` works) |
+/// | never awaited (`drop(spawn(f()))`), or only seen by [`wait`](fn@crate::wait) | runs on |
 /// | after it was awaited, before the task ended | is cancelled: with the waiter ends the wait |
 /// | after [`cancel_on_drop`](Task::cancel_on_drop) | is cancelled |
 /// | by [`detach`](Task::detach) | runs on, and an error is reported |
@@ -100,8 +100,12 @@ impl<T> Task<T> {
     #[track_caller]
     #[doc(alias = "abort")]
     pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
-        self.header()
-            .cancel(Cancelled::new(reason.into(), Location::caller()))
+        self.cancel_for(Cancelled::new(reason.into(), Location::caller()))
+    }
+
+    /// [`cancel`](Self::cancel) with all that is known about why.
+    pub(crate) fn cancel_for(&self, why: Cancelled) -> bool {
+        self.header().cancel(why)
     }
 
     /// From now on dropping the handle cancels the task, awaited or not.
@@ -157,10 +161,65 @@ impl<T> Task<T> {
         }
     }
 
+    /// Has the task ended? If not, the waker is kept for its end. Unlike a poll it takes no result
+    /// and does not count as awaiting.
+    #[inline]
+    pub(crate) fn poll_done(&self, cx: &Context<'_>) -> bool {
+        self.is_finished() || self.join(cx)
+    }
+
+    /// Keeps the waker for the task's end; true if that has come meanwhile.
+    #[inline]
+    fn join(&self, cx: &Context<'_>) -> bool {
+        let header = self.header();
+        header.join(cx.waker());
+        let ended = header.is(Flags::DONE);
+        if ended {
+            self.forget_joiner();
+        }
+        ended
+    }
+
+    /// Wakes nobody at the task's end.
+    pub(crate) fn forget_joiner(&self) {
+        drop(self.header().take_joiner());
+    }
+
+    /// Shows `f` the result of a task that has ended, unless it was taken. It is back in its place
+    /// when `f` returns or panics.
+    pub(crate) fn with_result<R>(&self, f: impl FnOnce(&Result<T, JoinError>) -> R) -> Option<R> {
+        if !self.is_finished() {
+            return None;
+        }
+        // SAFETY: DONE is set; Held and Typed.
+        let result = unsafe { cell::take_result(self.cell) }?;
+        let lent = Lent {
+            task: self,
+            result: Some(result),
+        };
+        lent.result.as_ref().map(f)
+    }
+
     /// An untyped, cloneable reference to the task, as [`all_tasks`](crate::all_tasks) gives.
     #[doc(alias = "AbortHandle")]
     pub fn task_ref(&self) -> TaskRef {
         TaskRef(self.header().info())
+    }
+}
+
+/// A result that goes back into its cell.
+struct Lent<'a, T> {
+    task: &'a Task<T>,
+    result: Option<Result<T, JoinError>>,
+}
+
+impl<T> Drop for Lent<'_, T> {
+    fn drop(&mut self) {
+        if let Some(result) = self.result.take() {
+            // SAFETY: it was taken out of this cell, so DONE is set and `T` its type; nothing but
+            // a `Lent` puts one back, and whoever looks meanwhile finds none to take.
+            unsafe { cell::put_result(self.task.cell, result) };
+        }
     }
 }
 
@@ -205,11 +264,9 @@ impl<T> Future for Task<T> {
                 awaits_itself(header);
             }
             header.set(Flags::AWAITED);
-            header.join(cx.waker());
-            if !header.is(Flags::DONE) {
+            if !self.join(cx) {
                 return Poll::Pending;
             }
-            drop(header.take_joiner());
         }
         // SAFETY: DONE is set; Held and Typed.
         let result = unsafe { cell::take_result(self.cell) };

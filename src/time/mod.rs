@@ -20,6 +20,7 @@
 mod condition;
 mod interval;
 mod sleep;
+mod task;
 mod timeout;
 
 use std::time::Instant;
@@ -28,6 +29,7 @@ pub use condition::WaitForTimeout;
 pub use interval::{Interval, MissedTick, Tick, interval};
 pub(crate) use sleep::after;
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
+pub use task::WaitForTask;
 pub use timeout::{Timeout, timeout, timeout_at, wait_for};
 
 use crate::kernel::Kernel;

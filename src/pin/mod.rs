@@ -40,7 +40,12 @@
 //!   `project` takes references to the fields.
 //!
 //! # Not here
-//! Enums, tuple structs, const parameters, shared projection (`Pin<&Self>`).
+//! Enums, tuple structs, const parameters, shared projection (`Pin<&Self>`). Many futures at
+//! addresses of their own: [`slab`].
+
+mod slab;
+
+pub(crate) use slab::PinSlab;
 
 /// Declares a struct with a safe `project` method; see the [module](self).
 macro_rules! pinned {
