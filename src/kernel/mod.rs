@@ -29,7 +29,6 @@
 mod budget;
 mod cancel_tree;
 mod children;
-mod children;
 mod idle;
 mod interrupt;
 mod main_task;
@@ -68,7 +67,7 @@ pub(crate) use children::{Children, Place};
 use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};
 use interrupt::Interrupts;
-pub(crate) use node::{Inside, Lazily, Node, clean_up};
+pub(crate) use node::{Lazily, Node, clean_up};
 pub(crate) use settings::{CLEANUP_LIMIT, Settings};
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};
