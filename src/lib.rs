@@ -39,6 +39,7 @@ pub mod scope;
 pub mod time;
 // Floor 6
 pub mod combinators;
+pub mod task_group;
 // Floor 7
 pub mod event_loop;
 pub mod net;
@@ -62,6 +63,8 @@ pub use kernel::{all_tasks, current_task, spawn, spawn_eager};
 pub use scope::{CancelScope, Scope, Shield, move_on_after, shield};
 #[doc(inline)]
 pub use task::{ContextVar, Task, TaskId, TaskRef};
+#[doc(inline)]
+pub use task_group::{ErrorGroup, Ready, TaskGroup};
 #[doc(inline)]
 pub use time::{
     Interval, Sleep, Timeout, interval, now, sleep, sleep_until, timeout, timeout_at, wait_for,

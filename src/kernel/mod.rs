@@ -28,6 +28,7 @@
 
 mod budget;
 mod cancel_tree;
+mod child_tasks;
 mod children;
 mod idle;
 mod interrupt;
@@ -63,6 +64,7 @@ use crate::task::report::{self, Report};
 use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
 use budget::Budget;
+pub(crate) use child_tasks::ChildTasks;
 pub(crate) use children::{Children, Place};
 use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};

@@ -36,7 +36,7 @@ impl Kernel {
         let (task, slot) = self.make(future, spawned_at, flags);
         match slot {
             Some(slot) => self.run.queue(slot),
-            None => self.stillborn(task),
+            None => self.stillborn(task, loop_closed(spawned_at)),
         }
         // SAFETY: a new cell with HANDLE set, and `F::Output` by its making.
         unsafe { Task::new(task) }
@@ -77,7 +77,7 @@ impl Kernel {
                 });
                 self.eager_depth.set(depth);
             }
-            None => self.stillborn(task),
+            None => self.stillborn(task, loop_closed(spawned_at)),
         }
         handle
     }
@@ -113,6 +113,27 @@ impl Kernel {
         spawned_at: &'static Location<'static>,
         flags: Flags,
     ) -> (NonNull<Header>, Option<u32>) {
+        let task = self.make_cell(future, spawned_at, flags);
+        if !self.takes_tasks() {
+            return (task, None);
+        }
+        if !self.run.has_free() {
+            self.grow();
+        }
+        let slot = self.run.insert(task);
+        // SAFETY: the cell is new and ours.
+        unsafe { task.as_ref() }.set_slot(slot);
+        (task, Some(slot))
+    }
+
+    /// A cell without a slot. It is the caller's to end.
+    #[inline(always)]
+    pub(super) fn make_cell<F: Future>(
+        &self,
+        future: F,
+        spawned_at: &'static Location<'static>,
+        flags: Flags,
+    ) -> NonNull<Header> {
         let id = self.next_task.get();
         self.next_task.set(id + 1);
         let loop_index = self.run.loop_index();
@@ -126,22 +147,13 @@ impl Kernel {
             },
         );
         // SAFETY: the cell is new and ours.
-        let header = unsafe { task.as_ref() };
-        inherit(header);
-        if !self.takes_tasks() {
-            return (task, None);
-        }
-        if !self.run.has_free() {
-            self.grow();
-        }
-        let slot = self.run.insert(task);
-        header.set_slot(slot);
-        (task, Some(slot))
+        inherit(unsafe { task.as_ref() });
+        task
     }
 
     /// May a task be spawned now? While the loop closes, by clean-ups alone.
     #[inline(always)]
-    fn takes_tasks(&self) -> bool {
+    pub(super) fn takes_tasks(&self) -> bool {
         match self.phase.get() {
             Phase::Open => !self.is_forked(),
             Phase::Cleaning => self.is_cleaning(),
@@ -166,9 +178,9 @@ impl Kernel {
         self.mailbox.grow(self.run.slots());
     }
 
-    /// A task of a closing loop: cancelled before it had a slot.
+    /// A task that is cancelled before it had a slot: its loop, or its group, is closing.
     #[cold]
-    fn stillborn(&self, task: NonNull<Header>) {
+    pub(super) fn stillborn(&self, task: NonNull<Header>, why: Cancelled) {
         // SAFETY: Share: not given up yet.
         let header = unsafe { task.as_ref() };
         let depth = self.eager_depth.get();
@@ -178,7 +190,7 @@ impl Kernel {
             report::warning("a destructor spawns itself anew while its loop closes: leaked");
         }
         self.eager_depth.set(depth + 1);
-        self.drop_cancelled(task, loop_closed(header.spawned_at()));
+        Kernel::drop_cancelled(task, why);
         self.eager_depth.set(depth);
         // SAFETY: the loop lets go of it, once.
         unsafe { cell::finish(task) };
@@ -235,7 +247,7 @@ impl Kernel {
 
     /// Polls a task's future with the task current: true if it has given its output.
     #[inline(always)]
-    fn poll_cell(
+    pub(super) fn poll_cell(
         &self,
         task: NonNull<Header>,
         cx: &mut Context<'_>,
@@ -295,7 +307,7 @@ impl Kernel {
         } else {
             fail_with_panic(header, payload);
         }
-        self.drop_future(task);
+        Kernel::drop_future(task);
         self.finish(slot, task);
     }
 
@@ -310,19 +322,19 @@ impl Kernel {
         let cancelled = header
             .take_cancelled()
             .unwrap_or_else(|| loop_closed(header.spawned_at()));
-        self.drop_cancelled(task, cancelled);
+        Kernel::drop_cancelled(task, cancelled);
         self.finish(slot, task);
     }
 
-    fn drop_cancelled(&self, task: NonNull<Header>, cancelled: Cancelled) {
+    pub(super) fn drop_cancelled(task: NonNull<Header>, cancelled: Cancelled) {
         // SAFETY: Share: not given up yet.
         unsafe { task.as_ref() }.fail(JoinError::Cancelled(cancelled));
-        self.drop_future(task);
+        Kernel::drop_future(task);
     }
 
     /// Drops the future with its task current. A destructor that panics makes the task a
     /// panicked one, unless it has panicked before: then the second panic is reported.
-    fn drop_future(&self, task: NonNull<Header>) {
+    pub(super) fn drop_future(task: NonNull<Header>) {
         let polling = token::begin(task);
         // SAFETY: no poll of this task is on the stack, and the loop has not let go.
         let dropped = unsafe { cell::drop_task_future(task) };

@@ -278,7 +278,7 @@ impl Header {
         })
     }
 
-    pub(super) fn take_failure(&self) -> Option<JoinError> {
+    pub(crate) fn take_failure(&self) -> Option<JoinError> {
         self.if_extra(|extra| extra.failure.take())
     }
 }

@@ -33,6 +33,7 @@ mod task_ref;
 pub(crate) mod token;
 mod vars;
 
+pub(crate) use handle::Never;
 pub use handle::{Flatten, Reportable, Task};
 pub(crate) use header::{Birth, Flags, Header};
 pub use report::Report;
