@@ -60,7 +60,7 @@ pub use futures_core::Stream;
 #[doc(inline)]
 pub use kernel::{all_tasks, current_task, spawn, spawn_eager};
 #[doc(inline)]
-pub use scope::{CancelScope, Scope, Shield, move_on_after, shield};
+pub use scope::{CancelScope, Scope, Shield, move_on_after, on_cancel, shield};
 #[doc(inline)]
 pub use task::{ContextVar, Task, TaskId, TaskRef};
 #[doc(inline)]

@@ -213,10 +213,13 @@ impl Child<'_> {
 
     /// Polls the child, or ends it if it is to be cancelled. True if it has ended.
     fn poll(&mut self, kernel: &Kernel, cx: &mut Context<'_>, node: &Node) -> bool {
+        if self.header().is(Flags::WILL) {
+            return kernel.poll_will(self.task, cx);
+        }
         if !self.header().is_pollable() {
             match kernel.open_root(self.header()) {
                 Some(root) => kernel.doom_below(root),
-                None => return self.cancel(),
+                None => return self.cancel(kernel, cx),
             }
         }
         let inside = node.enter_child(self.header().id());
@@ -226,7 +229,7 @@ impl Child<'_> {
             Ok(true) => true,
             Ok(false) if self.header().is_pollable() => false,
             // It was cancelled, maybe by itself.
-            Ok(false) => kernel.open_root(self.header()).is_none() && self.cancel(),
+            Ok(false) => kernel.open_root(self.header()).is_none() && self.cancel(kernel, cx),
             Err(payload) => {
                 cell::fail_with_panic(self.header(), payload);
                 Kernel::drop_future(self.task);
@@ -235,20 +238,20 @@ impl Child<'_> {
         }
     }
 
-    /// Drops the future of a child that was asked to end.
+    /// Drops the future of a child that was asked to end; true if that was all.
     #[cold]
-    fn cancel(&mut self) -> bool {
+    fn cancel(&mut self, kernel: &Kernel, cx: &mut Context<'_>) -> bool {
+        kernel.cancel_future(self.task) || kernel.poll_will(self.task, cx)
+    }
+
+    /// Ends it without the group, whose loop may be gone.
+    fn abandon(self, home: Option<&Kernel>) {
         let why = self.header().take_cancelled().unwrap_or_else(|| {
             let reason = Reason::from("its group was dropped");
             Cancelled::new(reason, self.header().spawned_at())
         });
         Kernel::drop_cancelled(self.task, why);
-        true
-    }
-
-    /// Ends it without the group, whose loop may be gone.
-    fn abandon(mut self, home: Option<&Kernel>) {
-        self.cancel();
+        token::drop_safely(self.header().take_will());
         self.finish(home, &mut |failed| {
             let task = Some(&failed.task);
             report::report(

@@ -265,13 +265,53 @@ impl Kernel {
         let (slot, task) = (ready.slot, ready.task);
         // SAFETY: Share: a task in a slot is alive.
         let header = unsafe { task.as_ref() };
+        if header.is(Flags::WILL) {
+            let waker = token::waker(self.run.loop_index(), ready.generation, slot);
+            if self.poll_will(task, &mut Context::from_waker(&waker)) {
+                self.finish(slot, task);
+            }
+            return;
+        }
         if let Some(root) = self.open_root(header) {
             self.doom_below(root);
             if self.poll_now(&ready) || self.has_open_scopes(root) {
                 return;
             }
         }
-        self.cancel_now(slot, task);
+        if self.cancel_future(task) {
+            self.finish(slot, task);
+        } else {
+            token::wake_slot_of(&self.run, slot);
+        }
+    }
+
+    /// Drops the future of a task that was asked to end. False if its will is to be polled now.
+    pub(super) fn cancel_future(&self, task: NonNull<Header>) -> bool {
+        // SAFETY: Share: not given up yet.
+        let header = unsafe { task.as_ref() };
+        let cancelled = header
+            .take_cancelled()
+            .unwrap_or_else(|| loop_closed(header.spawned_at()));
+        Kernel::drop_cancelled(task, cancelled);
+        let has_will = header.has_will();
+        if has_will {
+            header.set(Flags::WILL);
+        }
+        !has_will
+    }
+
+    /// Polls what a cancelled task has left to be run; true if that has ended.
+    pub(super) fn poll_will(&self, task: NonNull<Header>, cx: &mut Context<'_>) -> bool {
+        let _polling = token::begin(task);
+        // SAFETY: Share: not given up yet.
+        let header = unsafe { task.as_ref() };
+        let Some(mut will) = header.take_will() else {
+            return true;
+        };
+        // A panic of what is in it has been caught there.
+        let ended = will.poll(cx).is_ready();
+        header.set_will(will);
+        ended
     }
 
     /// The task's own node, if a scope is open below it that can still be polled.
@@ -319,10 +359,10 @@ impl Kernel {
     pub(super) fn cancel_now(&self, slot: u32, task: NonNull<Header>) {
         // SAFETY: Share: a task in a slot is alive.
         let header = unsafe { task.as_ref() };
-        let cancelled = header
-            .take_cancelled()
-            .unwrap_or_else(|| loop_closed(header.spawned_at()));
-        Kernel::drop_cancelled(task, cancelled);
+        if !header.is(Flags::WILL) {
+            self.cancel_future(task);
+        }
+        token::drop_safely(header.take_will());
         self.finish(slot, task);
     }
 

@@ -156,6 +156,12 @@ impl<'env> Cleanups<'env> {
         }
     }
 
+    /// Drops them all, unrun.
+    pub(super) fn clear(&self) {
+        let list = self.list.take();
+        list.into_iter().for_each(drop_safely);
+    }
+
     /// The scope's future is gone: what borrows is lost, the rest becomes a task.
     pub(super) fn orphan(&self) {
         let mut lost = Lost::default();

@@ -25,6 +25,7 @@ mod alarm;
 mod cleanups;
 pub(crate) mod run;
 mod shield;
+mod will;
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Debug, Formatter};
@@ -40,6 +41,7 @@ pub use cleanups::Cleanup;
 use cleanups::{Cleanups, Kind, When};
 use run::{Finished, Run, Work};
 pub use shield::{Shield, shield};
+pub use will::on_cancel;
 
 use crate::error::{Cancelled, Reason};
 use crate::kernel::{CLEANUP_LIMIT, Kernel, Node};

@@ -6,12 +6,13 @@
 //! # Invariants
 //! - **Quiet**: no foreign code runs inside `with_extra`, so the box is back before anyone looks.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use super::cell::VTable;
 use super::task_ref::Info;
@@ -45,6 +46,9 @@ impl Flags {
 
     /// It is nothing but clean-ups: a loop that closes does not cancel it.
     pub(crate) const CLEANER: Flags = Flags(1 << 9);
+
+    /// Its future is gone, its will is being run. Together with CANCEL.
+    pub(crate) const WILL: Flags = Flags(1 << 10);
 
     /// There is an extra part: spares the common task a look at it.
     const EXTRA: Flags = Flags(1 << 8);
@@ -85,6 +89,19 @@ pub(super) struct Extra {
     pub(super) inspect: Option<Inspect>,
     /// The node of the scopes in it.
     pub(super) scope: Option<u32>,
+    /// What is to run when it is cancelled.
+    pub(super) will: Option<Box<dyn Will>>,
+}
+
+/// What a task leaves to be run, in its name, when it is cancelled.
+pub(crate) trait Will {
+    /// Adds to it; the other side knows what.
+    fn as_any(&self) -> &dyn Any;
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// The task has ended otherwise.
+    fn discard(&mut self);
 }
 
 /// Where and how a task is spawned.
@@ -256,6 +273,19 @@ impl Header {
     /// The cancellation that was asked for.
     pub(crate) fn take_cancelled(&self) -> Option<Cancelled> {
         self.if_extra(|extra| extra.cancelled.take())
+    }
+
+    /// Takes the will out; whoever has polled it puts it back.
+    pub(crate) fn take_will(&self) -> Option<Box<dyn Will>> {
+        self.if_extra(|extra| extra.will.take())
+    }
+
+    pub(crate) fn set_will(&self, will: Box<dyn Will>) {
+        self.with_extra(|extra| extra.will = Some(will));
+    }
+
+    pub(crate) fn has_will(&self) -> bool {
+        self.if_extra(|extra| Some(extra.will.is_some())) == Some(true)
     }
 
     /// The number of its node among the scopes of its loop, if scopes have begun in it.

@@ -35,7 +35,7 @@ mod vars;
 
 pub(crate) use handle::Never;
 pub use handle::{Flatten, Reportable, Task};
-pub(crate) use header::{Birth, Flags, Header};
+pub(crate) use header::{Birth, Flags, Header, Will};
 pub use report::Report;
 pub use task_ref::{TaskId, TaskRef};
 pub(crate) use vars::inherit;
