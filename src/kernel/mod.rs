@@ -37,6 +37,7 @@ mod node;
 mod poll;
 mod settings;
 mod shutdown;
+mod slow_polls;
 pub(crate) mod source;
 mod spawn;
 mod timers;
@@ -118,6 +119,8 @@ pub(crate) struct Kernel {
     given_up: Cell<bool>,
     idlers: Idlers,
     stop_when_stuck: bool,
+    debug: Cell<bool>,
+    slow: Cell<Duration>,
     stuck: Cell<Vec<TaskRef>>,
     handler: RefCell<Option<Handler>>,
     watches: Watches,
@@ -155,6 +158,8 @@ impl Kernel {
             given_up: Cell::new(false),
             idlers: Idlers::default(),
             stop_when_stuck: settings.stop_when_stuck,
+            debug: Cell::new(settings.debug),
+            slow: Cell::new(slow_polls::SLOW),
             stuck: Cell::default(),
             handler: RefCell::new(None),
             watches: Watches::new(),

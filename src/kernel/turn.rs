@@ -24,9 +24,12 @@ impl Kernel {
         self.budget.slept();
         self.look();
         loop {
+            let debug = self.debug.get();
             for _ in 0..self.run.begin_batch() {
-                if let Some(ready) = self.run.next() {
-                    self.poll(ready);
+                match self.run.next() {
+                    Some(ready) if debug => self.poll_watched(ready),
+                    Some(ready) => self.poll(ready),
+                    None => {}
                 }
                 if self.budget.spend() {
                     self.look();
