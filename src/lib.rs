@@ -40,6 +40,8 @@ pub mod time;
 // Floor 6
 pub mod combinators;
 pub mod task_group;
+#[allow(unsafe_code)]
+pub mod threads;
 // Floor 7
 pub mod event_loop;
 pub mod net;
@@ -65,6 +67,8 @@ pub use scope::{CancelScope, Scope, Shield, move_on_after, on_cancel, shield};
 pub use task::{ContextVar, Task, TaskId, TaskRef};
 #[doc(inline)]
 pub use task_group::{ErrorGroup, Ready, TaskGroup};
+#[doc(inline)]
+pub use threads::{SendLocal, send_local};
 #[doc(inline)]
 pub use time::{
     Interval, Sleep, Timeout, interval, now, sleep, sleep_until, timeout, timeout_at, wait_for,

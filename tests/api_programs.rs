@@ -55,6 +55,18 @@ mod p10_tests {
     }
 }
 
+#[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p12_borrow {
+    include!("api/p12_borrow.rs");
+
+    #[test]
+    fn borrowing_works_up_to_the_queue_that_is_shut_down() {
+        let end = std::panic::catch_unwind(main).unwrap_err();
+        let message = end.downcast_ref::<String>().unwrap();
+        assert!(message.contains("ShutDown"), "{message}");
+    }
+}
+
 #[allow(clippy::all, unused, reason = "a program as its author wrote it")]
 mod p13_errors {
     include!("api/p13_errors.rs");
