@@ -12,11 +12,19 @@
 //!
 //! | it ends by | what is open inside |
 //! | --- | --- |
-//! | [`CancelScope::cancel`], a deadline of it, [`move_on_after`] | runs its clean-ups first; shields are waited for |
-//! | [`Task::cancel`](crate::Task::cancel), an awaited handle that is dropped | the same |
-//! | [`timeout`](crate::timeout), [`wait_for`](crate::wait_for) | the same |
-//! | the end of `run`, and of the loop | the same, within the loop's limit for clean-ups |
-//! | `select!`, `try_gather`, any executor or combinator that just drops a future | is dropped: clean-ups that borrow are lost, which is reported; the others become a task |
+//! | a scope's [`cancel`](CancelScope::cancel), deadline or token, [`move_on_after`] | goes first |
+//! | [`Task::cancel`](crate::Task::cancel), an awaited handle that is dropped | goes first |
+//! | [`timeout`](crate::timeout), [`wait_for`](crate::wait_for) | goes first |
+//! | a [`TaskGroup`](crate::TaskGroup)'s failure or cancel | goes first |
+//! | the end of `run`, `EventLoop::close` | goes first, within the loop's limit |
+//! | `select!`, `try_gather`, any other executor or combinator | is dropped |
+//!
+//! What *goes first* drops its bodies and runs its clean-ups, inside out; shields are waited for.
+//! What *is dropped* cannot wait: its clean-ups that borrow are lost, which is reported; those
+//! that borrow nothing ([`Scope::finally_static`], [`on_cancel`]) become a task.
+//!
+//! What runs beside an open scope in the same body (in a `gather`, say) goes on until that scope
+//! has made way.
 //!
 //! # Not here
 //! The tree that says who is inside whom (`kernel`), groups of children (`TaskGroup`).
