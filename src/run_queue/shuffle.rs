@@ -1,7 +1,7 @@
 //! The order of a batch by a seed: a loop of a test that looks for races.
 //!
-//! Only what is ready together changes places, within one batch or one poll of a combinator: a task that is woken in it
-//! still runs in the next. The same seed and the same batches give the same order.
+//! Only what is ready together changes places, within one batch, or one poll of a combinator: what
+//! is woken in it still runs in the next. The same seed and the same batches give the same order.
 //!
 //! # Not here
 //! Randomness for anything else: the numbers are even enough to shuffle, and easy to guess.
