@@ -368,7 +368,8 @@ impl EventLoop {
         self.kernel.watch(fd.as_raw_fd(), direction, f, at)
     }
 
-    /// Has `f` told of what nobody else will see: unseen panics and errors, failed callbacks.
+    /// Has `f` told of what nobody else will see: unseen panics and errors, failed callbacks, tasks
+    /// that await each other when nothing else in the loop can go on.
     ///
     /// Without one they go to stderr, a line each. A handler that panics is bypassed.
     ///

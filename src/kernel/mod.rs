@@ -29,6 +29,7 @@
 mod budget;
 mod cancel_tree;
 mod children;
+mod cycles;
 mod idle;
 mod interrupt;
 mod main_task;
@@ -64,6 +65,7 @@ use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
 use budget::Budget;
 pub(crate) use children::{Children, Place};
+use cycles::Cycles;
 use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};
 use interrupt::Interrupts;
@@ -117,6 +119,7 @@ pub(crate) struct Kernel {
     idlers: Idlers,
     stop_when_stuck: bool,
     stuck: Cell<Vec<TaskRef>>,
+    cycles: Cycles,
     handler: RefCell<Option<Handler>>,
     watches: Watches,
     scopes: node::Scopes,
@@ -154,6 +157,7 @@ impl Kernel {
             idlers: Idlers::default(),
             stop_when_stuck: settings.stop_when_stuck,
             stuck: Cell::default(),
+            cycles: Cycles::default(),
             handler: RefCell::new(None),
             watches: Watches::new(),
             scopes: node::Scopes::default(),
