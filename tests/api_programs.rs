@@ -15,6 +15,16 @@ mod p04_wait_first {
 }
 
 #[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p08_cancel_scopes {
+    include!("api/p08_cancel_scopes.rs");
+
+    #[test]
+    fn a_scope_has_a_deadline_a_reason_and_a_clean_up() {
+        main().unwrap();
+    }
+}
+
+#[allow(clippy::all, reason = "a program as its author wrote it")]
 mod p15_select {
     include!("api/p15_select.rs");
 
