@@ -406,7 +406,8 @@ impl EventLoop {
         self.kernel.set_slow(limit);
     }
 
-    /// Has `f` told of what nobody else will see: unseen panics and errors, failed callbacks.
+    /// Has `f` told of what nobody else will see: unseen panics and errors, failed callbacks, tasks
+    /// that await each other when nothing else in the loop can go on.
     ///
     /// Without one they go to stderr, a line each. A handler that panics is bypassed.
     ///

@@ -30,6 +30,7 @@ mod budget;
 mod cancel_tree;
 mod child_tasks;
 mod children;
+mod cycles;
 mod idle;
 mod interrupt;
 mod main_task;
@@ -67,6 +68,7 @@ use crate::timer_queue::TimerQueue;
 use budget::Budget;
 pub(crate) use child_tasks::ChildTasks;
 pub(crate) use children::{Children, Place};
+use cycles::Cycles;
 use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};
 use interrupt::Interrupts;
@@ -122,6 +124,7 @@ pub(crate) struct Kernel {
     debug: Cell<bool>,
     slow: Cell<Duration>,
     stuck: Cell<Vec<TaskRef>>,
+    cycles: Cycles,
     handler: RefCell<Option<Handler>>,
     watches: Watches,
     scopes: node::Scopes,
@@ -161,6 +164,7 @@ impl Kernel {
             debug: Cell::new(settings.debug),
             slow: Cell::new(slow_polls::SLOW),
             stuck: Cell::default(),
+            cycles: Cycles::default(),
             handler: RefCell::new(None),
             watches: Watches::new(),
             scopes: node::Scopes::default(),

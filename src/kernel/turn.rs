@@ -72,16 +72,19 @@ impl Kernel {
         if !self.spin.is_zero() && self.spin_for_work() {
             return;
         }
-        match self.timeout() {
+        let timeout = self.timeout();
+        let patience = timeout.is_none().then(|| self.patience()).flatten();
+        match timeout.or(patience) {
             Some(0) => self.poll_events(),
             timeout if self.mailbox.try_sleep() => self.wait_for_events(timeout),
             _ => {} // another thread was faster
         }
         self.clock.resume(self.id);
-        self.open_mailbox();
+        let called = self.open_mailbox() || self.events.borrow().iter().next().is_some();
         if !self.timers.borrow().is_empty() {
             self.fire_timers(self.clock.now_ns());
         }
+        self.slept(patience.is_some() && !called);
         self.budget.slept();
     }
 
@@ -114,9 +117,10 @@ impl Kernel {
         Some(left.saturating_sub(early.max(spin)))
     }
 
-    fn open_mailbox(&self) {
+    /// Does what other threads want; false if none does.
+    fn open_mailbox(&self) -> bool {
         if !self.mailbox.open() {
-            return;
+            return false;
         }
         self.notice_signals();
         self.mailbox
@@ -131,6 +135,7 @@ impl Kernel {
                 );
             }
         }
+        true
     }
 
     /// Asks epoll without waiting, if there is anything to ask about.

@@ -195,8 +195,16 @@ impl Header {
         drop(old);
     }
 
+    /// The waker kept for the task's end, looked at by `f`, which runs no foreign code.
+    pub(crate) fn with_joiner<R>(&self, f: impl FnOnce(Option<&Waker>) -> R) -> R {
+        let joiner = self.joiner.take();
+        let result = f(joiner.as_ref());
+        self.joiner.set(joiner);
+        result
+    }
+
     #[inline(always)]
-    pub(super) fn take_joiner(&self) -> Option<Waker> {
+    pub(crate) fn take_joiner(&self) -> Option<Waker> {
         self.joiner.take()
     }
 
