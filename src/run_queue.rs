@@ -166,6 +166,11 @@ impl<T> RunQueue<T> {
         self.live.get()
     }
 
+    /// Is there one task at most, and no child of any?
+    pub(crate) fn is_lonely(&self) -> bool {
+        self.live.get() < 2 && self.blocks.borrow().is_empty()
+    }
+
     /// How many slots there are; the mailbox needs a wake bit for each.
     pub(crate) fn slots(&self) -> u32 {
         self.slots.get()

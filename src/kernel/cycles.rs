@@ -26,7 +26,7 @@
 //! - **Unlent**: the list of cycles is not borrowed while a waker is woken or a report made.
 //!
 //! # Not here
-//! Tasks that wait for each other by other means (locks, queues, groups), handles that are
+//! Tasks that wait for each other by other means (locks, queues), handles that are
 //! awaited from another loop or through a foreign combinator: they are not seen.
 #![forbid(unsafe_code)]
 
@@ -69,7 +69,7 @@ impl Kernel {
     /// How long to sleep before a walk; only for a loop without timers.
     #[inline]
     pub(super) fn patience(&self) -> Option<u64> {
-        if self.clock.is_virtual() || self.run.live() < 2 || !self.reactor.borrow().is_empty() {
+        if self.clock.is_virtual() || self.run.is_lonely() || !self.reactor.borrow().is_empty() {
             return None;
         }
         match self.cycles.patience.get() {
@@ -128,17 +128,23 @@ impl Kernel {
     fn awaiter(&self, slot: u32) -> Option<u32> {
         let task = self.run.task(slot).or_else(|| self.run.child_task(slot))?;
         let header = self.header(&task);
-        let mut at = header.with_joiner(|joiner| token::slot_of(&self.run, joiner?))?;
+        let joiner = header.with_joiner(|joiner| token::slot_of(&self.run, joiner?));
+        // A group's child that nobody awaits is awaited by the group.
+        let mut at = joiner.or_else(|| self.parent(slot))?;
         // Blocks lie in each other like the futures they belong to; old wakers might form a ring.
         for _ in 0..self.run.slots() {
             if self.run.task(at).is_some() || self.run.child_task(at).is_some() {
                 return Some(at);
             }
-            at = self
-                .run
-                .with_parent(at, |parent| token::slot_of(&self.run, parent?))?;
+            at = self.parent(at)?;
         }
         None
+    }
+
+    /// The slot that the parent of a child's waker names.
+    fn parent(&self, child: u32) -> Option<u32> {
+        self.run
+            .with_parent(child, |parent| token::slot_of(&self.run, parent?))
     }
 
     /// Has whoever awaits the task in `slot` say so again, or not.

@@ -37,6 +37,10 @@ impl<T> Blocks<T> {
     pub(super) fn new() -> Self {
         Blocks(Slab::new())
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 struct Block<T> {

@@ -238,3 +238,22 @@ fn by_a_real_clock_a_ring_is_told_when_the_loop_has_rested_for_a_second() {
         assert!(begin.elapsed() >= Duration::from_secs(1));
     });
 }
+
+#[test]
+fn a_child_that_awaits_the_task_of_its_own_group_is_told() {
+    let reports = reports_until_stuck(async || {
+        let handle: Rc<RefCell<Option<Handle>>> = Rc::default();
+        let inside = handle.clone();
+        let task = spawn(async move {
+            let group = petla::TaskGroup::<()>::run(async |g| {
+                let child = async { wait(inside.take().expect("it was put there")).await };
+                drop(g.spawn(child).named("child"));
+            });
+            group.await.expect("it never ends");
+        });
+        handle.replace(Some(task.named("parent")));
+    });
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    assert!(reports[0].contains("parent (spawned at"), "{reports:?}");
+    assert!(reports[0].contains("-> child (spawned at"), "{reports:?}");
+}
