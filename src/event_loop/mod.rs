@@ -42,7 +42,9 @@ use crate::sys::signal::Signal;
 pub use crate::task::Report;
 use crate::task::{Flags, Task, TaskRef};
 
-/// Runs `main` on a new loop until it ends; then drops every other task and closes the loop.
+/// Runs `main` on a new loop until it ends; then cancels every other task and closes the loop.
+///
+/// It waits for the clean-ups of [scopes](crate::scope) in those tasks, 5 s at most.
 ///
 /// `main` may borrow from the caller. No signal handler is installed and nothing global is
 /// changed but the thread's timer slack, for as long as the loop runs.
@@ -235,7 +237,11 @@ impl EventLoop {
         self.kernel.stop();
     }
 
-    /// Drops every task that is left and closes the loop. Closing twice does nothing.
+    /// Cancels every task that is left and closes the loop. Closing twice does nothing.
+    ///
+    /// If scopes are open in them, the loop turns until their clean-ups have ended, or
+    /// [`Builder::cleanup_limit`] has passed; meanwhile only clean-ups can spawn. Whatever is left
+    /// is dropped.
     ///
     /// # Errors
     /// [`RunError::Running`] while the loop runs: stop it first.

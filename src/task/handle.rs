@@ -85,7 +85,8 @@ impl<T> Task<T> {
     ///
     /// The task's future is dropped at the loop's next chance, after the poll under way if the
     /// task cancels itself. A value that it still returns in that poll is kept. A task that was
-    /// never polled never runs. Await the handle to know that the task is gone.
+    /// never polled never runs. Scopes that are open in it run their clean-ups first, and shields
+    /// end: see [`scope`](crate::scope). Await the handle to know that the task is gone.
     ///
     /// # asyncio
     /// `Task.cancel(msg)`; the first reason is kept, where asyncio keeps the last.
