@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use petla::event_loop::RunError;
-use petla::{EventLoop, spawn, yield_now};
+use petla::{CancelScope, EventLoop, spawn, yield_now};
 
 use super::send::{SIGINT, SIGTERM, dies_alone, interruptible, kill, raise, set_action};
 use crate::common::{Count, Drops, alone, bump, succeeds_alone, text};
@@ -123,4 +123,55 @@ fn a_thousand_in_a_row_interrupt_the_run_or_end_the_process() {
     };
     let well = output.status.success() || output.status.signal() == Some(SIGINT);
     assert!(well, "{}\n{}", output.status, text(&output.stderr));
+}
+
+#[test]
+fn the_first_waits_for_clean_ups_and_the_second_does_not() {
+    succeeds_alone(|| {
+        let event_loop = interruptible();
+        let cleaned = Count::default();
+        let run = |clean_up: fn()| {
+            event_loop.run_until_complete(async {
+                let scope = CancelScope::new();
+                let body = scope.run(async |s| {
+                    s.on_cancel(async {
+                        yield_now().await;
+                        clean_up();
+                        for _ in 0..LOOKS {
+                            yield_now().await;
+                        }
+                        bump(&cleaned);
+                    });
+                    raise(SIGINT);
+                    pending::<()>().await
+                });
+                body.await
+            })
+        };
+        assert_eq!(run(|| ()).unwrap_err(), RunError::Interrupted);
+        assert_eq!(cleaned.get(), 1);
+        let second = || drop(thread::spawn(|| kill(std::process::id(), SIGINT)).join());
+        assert_eq!(run(second).unwrap_err(), RunError::Interrupted);
+        assert_eq!(cleaned.get(), 1, "the second ended it between two polls");
+    });
+}
+
+#[test]
+fn a_second_one_ends_a_clean_up_that_sleeps() {
+    succeeds_alone(|| {
+        let event_loop = interruptible();
+        let result = event_loop.run_until_complete(async {
+            let scope = CancelScope::new();
+            let body = scope.run(async |s| {
+                s.on_cancel(async {
+                    drop(thread::spawn(|| kill(std::process::id(), SIGINT)));
+                    pending().await
+                });
+                raise(SIGINT);
+                pending::<()>().await
+            });
+            body.await
+        });
+        assert_eq!(result.unwrap_err(), RunError::Interrupted);
+    });
 }
