@@ -150,7 +150,7 @@ fn the_first_waits_for_clean_ups_and_the_second_does_not() {
         };
         assert_eq!(run(|| ()).unwrap_err(), RunError::Interrupted);
         assert_eq!(cleaned.get(), 1);
-        let second = || drop(thread::spawn(|| kill(std::process::id(), SIGINT)).join());
+        let second = || raise(SIGINT);
         assert_eq!(run(second).unwrap_err(), RunError::Interrupted);
         assert_eq!(cleaned.get(), 1, "the second ended it between two polls");
     });
