@@ -19,30 +19,43 @@
 //! What a failure does to the others: `task_group`.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::rc::Weak;
-use std::task::Context;
+use std::task::{Context, Waker};
 
 use slab::Slab;
 
 use super::Kernel;
-use super::children::Children;
+use super::children::{Children, Place};
 use super::node::Node;
 use super::poll::loop_closed;
 use crate::error::{Cancelled, JoinError, Panic, Reason};
 use crate::task::cell;
 use crate::task::{Flags, Header, Task, TaskRef, report, token};
 
+/// The place of the group's body, which is woken like a child, and is none.
+const BODY: u32 = 0;
+
 /// See the module.
 pub(crate) struct ChildTasks<'env> {
     /// Of the first poll. Empty before.
     home: RefCell<Weak<Kernel>>,
     children: RefCell<Children>,
-    /// `None` while it is polled.
+    /// `None` while it is polled, and in the body's place.
     tasks: RefCell<Slab<Option<Child<'env>>>>,
+}
+
+/// What [`ChildTasks::poll_next`] leaves to the group.
+pub(crate) enum Polled {
+    /// To poll the body, with this waker.
+    Body(ManuallyDrop<Waker>),
+    /// A child, which may have panicked.
+    Child(Option<Failed>),
 }
 
 /// A child that has ended in a way that its group must know.
@@ -53,10 +66,13 @@ pub(crate) struct Failed {
 
 impl<'env> ChildTasks<'env> {
     pub(crate) fn new() -> Self {
+        let mut tasks = Slab::new();
+        let body = tasks.insert(None);
+        debug_assert_eq!(body, BODY as usize);
         ChildTasks {
             home: RefCell::new(Weak::new()),
             children: RefCell::new(Children::new()),
-            tasks: RefCell::new(Slab::new()),
+            tasks: RefCell::new(tasks),
         }
     }
 
@@ -73,7 +89,15 @@ impl<'env> ChildTasks<'env> {
             assert_home(&home, kernel);
         });
         // Fresh the first time alone, when there are no children.
-        self.children.borrow_mut().enter(cx);
+        let mut children = self.children.borrow_mut();
+        if children.enter(cx) == Place::Fresh {
+            children.add(BODY);
+        }
+    }
+
+    /// The body is over.
+    pub(crate) fn end_body(&self) {
+        self.children.borrow_mut().remove(BODY);
     }
 
     /// Spawns a child: it is polled first by the group's next poll. For a reason not to, it never
@@ -111,27 +135,25 @@ impl<'env> ChildTasks<'env> {
         token::wake_slot_of(&kernel.run, slot);
     }
 
-    /// Polls those that were woken; calls `failed` for each that panicked.
-    pub(crate) fn poll(&self, node: &Node, mut failed: impl FnMut(Failed)) {
-        loop {
-            let Some(index) = self.children.borrow_mut().next() else {
-                return;
-            };
-            let waker = self.children.borrow_mut().waker(index);
-            let child = self.tasks.borrow_mut()[index as usize].take();
-            let Some(mut child) = child else { continue };
-            let cx = &mut Context::from_waker(&waker);
-            let ended = Kernel::with_current("a task group", |kernel| child.poll(kernel, cx, node));
-            if !ended {
-                self.tasks.borrow_mut()[index as usize] = Some(child);
-                continue;
-            }
-            self.children.borrow_mut().remove(index);
-            self.tasks.borrow_mut().remove(index as usize);
-            Kernel::with_current("a task group", |kernel| {
-                child.finish(Some(kernel), &mut failed)
-            });
+    /// Polls the next of those that were woken. `None` when there is none, for now.
+    pub(crate) fn poll_next(&self, node: &Node) -> Option<Polled> {
+        let index = self.children.borrow_mut().next()?;
+        let waker = self.children.borrow_mut().waker(index);
+        if index == BODY {
+            return Some(Polled::Body(waker));
         }
+        let child = self.tasks.borrow_mut()[index as usize].take();
+        let mut child = child.expect("it is woken, and not being polled");
+        let cx = &mut Context::from_waker(&waker);
+        let ended = Kernel::with_current("a task group", |kernel| child.poll(kernel, cx, node));
+        if !ended {
+            self.tasks.borrow_mut()[index as usize] = Some(child);
+            return Some(Polled::Child(None));
+        }
+        self.children.borrow_mut().remove(index);
+        self.tasks.borrow_mut().remove(index as usize);
+        let failed = Kernel::with_current("a task group", |kernel| child.finish(Some(kernel)));
+        Some(Polled::Child(failed))
     }
 
     /// Asks all children to end.
@@ -158,7 +180,7 @@ impl<'env> ChildTasks<'env> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.tasks.borrow().len()
+        self.tasks.borrow().len() - 1 // the body's place
     }
 
     /// Drops all children: the group is dropped by code that does not wait.
@@ -252,31 +274,35 @@ impl Child<'_> {
         });
         Kernel::drop_cancelled(self.task, why);
         token::drop_safely(self.header().take_will());
-        self.finish(home, &mut |failed| {
-            let task = Some(&failed.task);
-            report::report(
-                "a child of a dropped group panicked",
-                task,
-                Some(&failed.panic),
-            );
-        });
+        if let Some(failed) = self.finish(home) {
+            let panic: &dyn Display = &failed.panic;
+            let what = "a child of a dropped group panicked";
+            report::report(what, Some(&failed.task), Some(panic));
+        }
     }
 
     /// Gives the share up. A panic is the group's: the handle says that there was one.
-    fn finish(self, home: Option<&Kernel>, failed: &mut impl FnMut(Failed)) {
+    fn finish(self, home: Option<&Kernel>) -> Option<Failed> {
         if let Some(kernel) = home {
             kernel.close_root(self.task);
         }
-        if self.header().has_panicked()
-            && let Some(JoinError::Panicked(panic)) = self.header().take_failure()
-        {
-            let why = Reason::from("it panicked, and the panic is its group's");
-            let why = Cancelled::new(why, self.header().spawned_at());
-            self.header().fail(JoinError::Cancelled(why));
-            let task = TaskRef::of(self.header());
-            failed(Failed { task, panic });
-        }
+        let failed = self.take_panic();
         // SAFETY: Share: given up once, here; the place is gone.
         unsafe { cell::finish(self.task) };
+        failed
+    }
+
+    fn take_panic(&self) -> Option<Failed> {
+        if !self.header().has_panicked() {
+            return None;
+        }
+        let Some(JoinError::Panicked(panic)) = self.header().take_failure() else {
+            return None;
+        };
+        let why = Reason::from("it panicked, and the panic is its group's");
+        let why = Cancelled::new(why, self.header().spawned_at());
+        self.header().fail(JoinError::Cancelled(why));
+        let task = TaskRef::of(self.header());
+        Some(Failed { task, panic })
     }
 }

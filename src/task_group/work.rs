@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use super::{Cause, Inner, Outcome, TaskFailure};
 use crate::error::{Cancelled, Panic, Reason};
-use crate::kernel::{Lazily, Node, current_task};
+use crate::kernel::{Lazily, Node, Polled, current_task};
 use crate::pin::pinned;
 use crate::scope::run::Work;
 
@@ -42,7 +42,7 @@ impl<'a, 'env, E, B: Future<Output: Outcome<E>>> GroupWork<'a, 'env, E, B> {
         self.value
     }
 
-    /// Polls the body, if it has not ended; drops it when it has.
+    /// Polls the body, which was woken; drops it when it has ended.
     fn poll_body(&mut self, cx: &mut Context<'_>) {
         let Some(body) = self.body.as_mut().as_pin_mut() else {
             return;
@@ -66,6 +66,7 @@ impl<'a, 'env, E, B: Future<Output: Outcome<E>>> GroupWork<'a, 'env, E, B> {
             self.panicked(payload);
         }
         self.body_node.close();
+        self.inner.children.end_body();
     }
 
     #[cold]
@@ -93,14 +94,22 @@ impl<E, B: Future<Output: Outcome<E>>> Work for GroupWork<'_, '_, E, B> {
 
     fn poll(&mut self, cx: &mut Context<'_>, node: &Node) -> Poll<()> {
         self.inner.children.enter(cx);
-        self.poll_body(cx);
-        if let Some(cause) = self.inner.scope.cause() {
-            self.cancel(&cause);
+        while let Some(polled) = self.inner.children.poll_next(node) {
+            match polled {
+                Polled::Body(waker) => self.poll_body(&mut Context::from_waker(&waker)),
+                Polled::Child(None) => {}
+                Polled::Child(Some(failed)) => {
+                    let cause = Cause::Panicked(failed.panic);
+                    self.inner.fail(TaskFailure::of(&failed.task, cause));
+                }
+            }
+            // At once, so that no sibling begins after it.
+            if !self.has_cancelled
+                && let Some(cause) = self.inner.scope.cause()
+            {
+                self.cancel(&cause);
+            }
         }
-        self.inner.children.poll(node, |failed| {
-            let failure = TaskFailure::of(&failed.task, Cause::Panicked(failed.panic));
-            self.inner.fail(failure);
-        });
         match self.is_complete() {
             true => Poll::Ready(()),
             false => Poll::Pending,
