@@ -70,6 +70,7 @@ impl Kernel {
         match slot {
             Some(slot) => {
                 self.eager_depth.set(depth + 1);
+                let _other_task = self.leave_task();
                 self.poll(Ready {
                     slot,
                     generation: self.run.generation(slot),
@@ -323,7 +324,7 @@ impl Kernel {
     /// Drops the future with its task current. A destructor that panics makes the task a
     /// panicked one, unless it has panicked before: then the second panic is reported.
     fn drop_future(&self, task: NonNull<Header>) {
-        let polling = token::begin(task);
+        let polling = (token::begin(task), self.leave_task());
         // SAFETY: no poll of this task is on the stack, and the loop has not let go.
         let dropped = unsafe { cell::drop_task_future(task) };
         drop(polling);
