@@ -39,6 +39,9 @@ pub mod scope;
 pub mod time;
 // Floor 6
 pub mod combinators;
+pub mod task_group;
+#[allow(unsafe_code)]
+pub mod threads;
 // Floor 7
 pub mod event_loop;
 pub mod net;
@@ -59,9 +62,13 @@ pub use futures_core::Stream;
 #[doc(inline)]
 pub use kernel::{all_tasks, current_task, spawn, spawn_eager};
 #[doc(inline)]
-pub use scope::{CancelScope, Scope, Shield, move_on_after, shield};
+pub use scope::{CancelScope, Scope, Shield, move_on_after, on_cancel, shield};
 #[doc(inline)]
 pub use task::{ContextVar, Task, TaskId, TaskRef};
+#[doc(inline)]
+pub use task_group::{ErrorGroup, Ready, TaskGroup};
+#[doc(inline)]
+pub use threads::{SendLocal, send_local};
 #[doc(inline)]
 pub use time::{
     Interval, Sleep, Timeout, interval, now, sleep, sleep_until, timeout, timeout_at, wait_for,

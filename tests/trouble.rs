@@ -5,6 +5,8 @@
 
 mod common;
 
+#[path = "trouble/cycles.rs"]
+mod cycles;
 #[path = "trouble/exit.rs"]
 mod exit;
 #[path = "trouble/fork.rs"]

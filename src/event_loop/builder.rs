@@ -77,6 +77,12 @@ impl Builder {
         self
     }
 
+    /// Debug mode: see [`EventLoop::set_debug`].
+    pub fn debug(mut self, on: bool) -> Self {
+        self.settings.debug = on;
+        self
+    }
+
     /// How long the clean-ups of all scopes may take when the loop is closed; 5 s unless set.
     ///
     /// What is left then is dropped and reported. See [`scope`](crate::scope).

@@ -368,7 +368,46 @@ impl EventLoop {
         self.kernel.watch(fd.as_raw_fd(), direction, f, at)
     }
 
-    /// Has `f` told of what nobody else will see: unseen panics and errors, failed callbacks.
+    /// Debug mode, from the next batch on: a task or callback that holds up the loop for 100 ms or
+    /// more in one poll is reported, with its name and place.
+    ///
+    /// It takes two clock reads and a small allocation a task, so it is off at first.
+    ///
+    /// # asyncio
+    /// `loop.set_debug`, of which this is the part that is left: the rest is checked always, or by
+    /// the compiler.
+    ///
+    /// ```
+    /// use petla::EventLoop;
+    /// use std::{cell::RefCell, rc::Rc, thread, time::Duration};
+    ///
+    /// let event_loop = EventLoop::builder().debug(true).build()?;
+    /// event_loop.set_slow_callback_duration(Duration::from_millis(5));
+    /// let reports = Rc::new(RefCell::new(Vec::new()));
+    /// let told = reports.clone();
+    /// event_loop.set_exception_handler(move |report| told.borrow_mut().push(report.to_string()));
+    /// event_loop.run_until_complete(async {
+    ///     let busy = petla::spawn(async { thread::sleep(Duration::from_millis(6)) });
+    ///     busy.named("busy").await.unwrap();
+    /// })?;
+    /// assert!(reports.borrow()[0].starts_with("a task held up the loop for"));
+    /// assert!(reports.borrow()[0].contains("busy"));
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn set_debug(&self, on: bool) {
+        self.kernel.set_debug(on);
+    }
+
+    /// How long one poll may take in debug mode before it is reported; 100 ms at first.
+    ///
+    /// # asyncio
+    /// `loop.slow_callback_duration`.
+    pub fn set_slow_callback_duration(&self, limit: Duration) {
+        self.kernel.set_slow(limit);
+    }
+
+    /// Has `f` told of what nobody else will see: unseen panics and errors, failed callbacks, tasks
+    /// that await each other when nothing else in the loop can go on.
     ///
     /// Without one they go to stderr, a line each. A handler that panics is bypassed.
     ///

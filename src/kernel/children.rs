@@ -17,11 +17,14 @@
 //! The block itself (`run_queue::blocks`), the futures (`combinators`).
 #![forbid(unsafe_code)]
 
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
 use std::task::{Context, Waker};
 
 use super::{Kernel, on_loop};
 use crate::context;
 use crate::mailbox::LoopId;
+use crate::task::Header;
 use crate::task::token::{self, wake_safely};
 
 /// The places of one future's children. Dropping it gives them back.
@@ -62,7 +65,7 @@ impl Children {
 
     /// Begins a poll of the parent.
     pub(crate) fn enter(&mut self, cx: &Context<'_>) -> Place {
-        self.due = false;
+        self.due = Kernel::with(|kernel| kernel.budget.is_spent()) == Some(true);
         let here = Kernel::with(Kernel::id);
         let mut place = Place::Same;
         if self.block.map(|block| block.home) != here {
@@ -105,13 +108,24 @@ impl Children {
     /// Calls `f`, which polls the child that `next` gave, with the waker of its place.
     #[inline]
     pub(crate) fn poll<R>(&mut self, index: u32, f: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        let waker = self.waker(index);
+        f(&mut Context::from_waker(&waker))
+    }
+
+    /// The waker of the child that `next` gave, for one poll.
+    #[inline]
+    pub(super) fn waker(&mut self, index: u32) -> ManuallyDrop<Waker> {
         debug_assert_eq!(self.turn.0, index, "`next` says who is to be polled");
         let slot = self.turn.1;
-        let waker = Kernel::with_current("a poll of a child", |kernel| {
+        Kernel::with_current("a poll of a child", |kernel| {
             self.due |= kernel.budget.spend();
             token::waker(kernel.run.loop_index(), kernel.run.generation(slot), slot)
-        });
-        f(&mut Context::from_waker(&waker))
+        })
+    }
+
+    /// The number of its block on the loop that it is on.
+    pub(super) fn block(&self) -> Option<u32> {
+        self.block.map(|block| block.number)
     }
 
     /// Child `index` is over: its place is free, and so is its number.
@@ -177,7 +191,7 @@ impl Kernel {
         &self,
         block: u32,
         index: u32,
-        task: Option<std::ptr::NonNull<crate::task::Header>>,
+        task: Option<NonNull<Header>>,
     ) -> u32 {
         if !self.run.has_free() {
             self.grow();

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //!   nothing is ready ─► look, without waiting ─► wake the idle waiters ─► jump to the next
-//!                                                deadline ─► nothing can come: stuck ─► sleep
+//!                                                deadline ─► nothing can come: look for tasks
+//!                                                that await each other ─► stuck ─► sleep
 //! ```
 //!
 //! Each step ends it if it brought work. A pool of threads will have to be asked before the
@@ -111,6 +112,9 @@ impl Kernel {
             self.given_up.set(true); // whoever would turn it waits for this loop to close
         }
         let stuck = deadline == u64::MAX && self.reactor.borrow().is_empty();
+        if stuck && self.seek_cycles() {
+            return true;
+        }
         if stuck && self.stop_when_stuck {
             self.stuck.set(self.tasks());
             self.stop();

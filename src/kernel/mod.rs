@@ -28,7 +28,9 @@
 
 mod budget;
 mod cancel_tree;
+mod child_tasks;
 mod children;
+mod cycles;
 mod idle;
 mod interrupt;
 mod main_task;
@@ -36,6 +38,7 @@ mod node;
 mod poll;
 mod settings;
 mod shutdown;
+mod slow_polls;
 pub(crate) mod source;
 mod spawn;
 mod timers;
@@ -63,11 +66,13 @@ use crate::task::report::{self, Report};
 use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
 use budget::Budget;
+pub(crate) use child_tasks::ChildTasks;
 pub(crate) use children::{Children, Place};
+use cycles::Cycles;
 use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};
 use interrupt::Interrupts;
-pub(crate) use node::{Lazily, Node, clean_up};
+pub(crate) use node::{Cleaner, Lazily, Node, clean_up};
 pub(crate) use settings::{CLEANUP_LIMIT, Settings};
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};
@@ -116,7 +121,10 @@ pub(crate) struct Kernel {
     given_up: Cell<bool>,
     idlers: Idlers,
     stop_when_stuck: bool,
+    debug: Cell<bool>,
+    slow: Cell<Duration>,
     stuck: Cell<Vec<TaskRef>>,
+    cycles: Cycles,
     handler: RefCell<Option<Handler>>,
     watches: Watches,
     scopes: node::Scopes,
@@ -153,7 +161,10 @@ impl Kernel {
             given_up: Cell::new(false),
             idlers: Idlers::default(),
             stop_when_stuck: settings.stop_when_stuck,
+            debug: Cell::new(settings.debug),
+            slow: Cell::new(slow_polls::SLOW),
             stuck: Cell::default(),
+            cycles: Cycles::default(),
             handler: RefCell::new(None),
             watches: Watches::new(),
             scopes: node::Scopes::default(),

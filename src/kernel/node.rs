@@ -258,6 +258,11 @@ impl Drop for Cleaner {
     }
 }
 
+/// Until the guard is dropped another task runs, inside a poll of this one.
+pub(super) fn leave_task() -> Inside {
+    Kernel::with(|kernel| kernel.scopes.enter(Current::default())).unwrap_or(Inside(None))
+}
+
 /// Puts back what was current before.
 #[must_use = "the node is left when this is dropped"]
 pub(crate) struct Inside(Option<(Current, u32)>);
@@ -332,11 +337,6 @@ impl Kernel {
             place,
             is_out: false,
         }
-    }
-
-    /// What begins until the guard is dropped is about another task than what runs now.
-    pub(super) fn leave_task(&self) -> Inside {
-        self.scopes.enter(Current::default())
     }
 
     /// The node that a scope beginning now is below; `None` outside of tasks.

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr::NonNull;
 use std::task::Context;
 
-use super::node::{Cleaner, clean_up};
+use super::node::{Cleaner, clean_up, leave_task};
 use super::{Kernel, Phase};
 use crate::error::{Cancelled, JoinError, Reason};
 use crate::run_queue::{Ready, SLOT_BITS};
@@ -36,7 +36,7 @@ impl Kernel {
         let (task, slot) = self.make(future, spawned_at, flags);
         match slot {
             Some(slot) => self.run.queue(slot),
-            None => self.stillborn(task),
+            None => self.stillborn(task, loop_closed(spawned_at)),
         }
         // SAFETY: a new cell with HANDLE set, and `F::Output` by its making.
         unsafe { Task::new(task) }
@@ -70,7 +70,7 @@ impl Kernel {
         match slot {
             Some(slot) => {
                 self.eager_depth.set(depth + 1);
-                let _other_task = self.leave_task();
+                let _other_task = leave_task();
                 self.poll(Ready {
                     slot,
                     generation: self.run.generation(slot),
@@ -78,7 +78,7 @@ impl Kernel {
                 });
                 self.eager_depth.set(depth);
             }
-            None => self.stillborn(task),
+            None => self.stillborn(task, loop_closed(spawned_at)),
         }
         handle
     }
@@ -114,6 +114,27 @@ impl Kernel {
         spawned_at: &'static Location<'static>,
         flags: Flags,
     ) -> (NonNull<Header>, Option<u32>) {
+        let task = self.make_cell(future, spawned_at, flags);
+        if !self.takes_tasks() {
+            return (task, None);
+        }
+        if !self.run.has_free() {
+            self.grow();
+        }
+        let slot = self.run.insert(task);
+        // SAFETY: the cell is new and ours.
+        unsafe { task.as_ref() }.set_slot(slot);
+        (task, Some(slot))
+    }
+
+    /// A cell without a slot. It is the caller's to end.
+    #[inline(always)]
+    pub(super) fn make_cell<F: Future>(
+        &self,
+        future: F,
+        spawned_at: &'static Location<'static>,
+        flags: Flags,
+    ) -> NonNull<Header> {
         let id = self.next_task.get();
         self.next_task.set(id + 1);
         let loop_index = self.run.loop_index();
@@ -127,22 +148,13 @@ impl Kernel {
             },
         );
         // SAFETY: the cell is new and ours.
-        let header = unsafe { task.as_ref() };
-        inherit(header);
-        if !self.takes_tasks() {
-            return (task, None);
-        }
-        if !self.run.has_free() {
-            self.grow();
-        }
-        let slot = self.run.insert(task);
-        header.set_slot(slot);
-        (task, Some(slot))
+        inherit(unsafe { task.as_ref() });
+        task
     }
 
     /// May a task be spawned now? While the loop closes, by clean-ups alone.
     #[inline(always)]
-    fn takes_tasks(&self) -> bool {
+    pub(super) fn takes_tasks(&self) -> bool {
         match self.phase.get() {
             Phase::Open => !self.is_forked(),
             Phase::Cleaning => self.is_cleaning(),
@@ -167,9 +179,9 @@ impl Kernel {
         self.mailbox.grow(self.run.slots());
     }
 
-    /// A task of a closing loop: cancelled before it had a slot.
+    /// A task that is cancelled before it had a slot: its loop, or its group, is closing.
     #[cold]
-    fn stillborn(&self, task: NonNull<Header>) {
+    pub(super) fn stillborn(&self, task: NonNull<Header>, why: Cancelled) {
         // SAFETY: Share: not given up yet.
         let header = unsafe { task.as_ref() };
         let depth = self.eager_depth.get();
@@ -179,7 +191,7 @@ impl Kernel {
             report::warning("a destructor spawns itself anew while its loop closes: leaked");
         }
         self.eager_depth.set(depth + 1);
-        self.drop_cancelled(task, loop_closed(header.spawned_at()));
+        Kernel::drop_cancelled(task, why);
         self.eager_depth.set(depth);
         // SAFETY: the loop lets go of it, once.
         unsafe { cell::finish(task) };
@@ -236,7 +248,7 @@ impl Kernel {
 
     /// Polls a task's future with the task current: true if it has given its output.
     #[inline(always)]
-    fn poll_cell(
+    pub(super) fn poll_cell(
         &self,
         task: NonNull<Header>,
         cx: &mut Context<'_>,
@@ -254,13 +266,53 @@ impl Kernel {
         let (slot, task) = (ready.slot, ready.task);
         // SAFETY: Share: a task in a slot is alive.
         let header = unsafe { task.as_ref() };
+        if header.is(Flags::WILL) {
+            let waker = token::waker(self.run.loop_index(), ready.generation, slot);
+            if self.poll_will(task, &mut Context::from_waker(&waker)) {
+                self.finish(slot, task);
+            }
+            return;
+        }
         if let Some(root) = self.open_root(header) {
             self.doom_below(root);
             if self.poll_now(&ready) || self.has_open_scopes(root) {
                 return;
             }
         }
-        self.cancel_now(slot, task);
+        if self.cancel_future(task) {
+            self.finish(slot, task);
+        } else {
+            token::wake_slot_of(&self.run, slot);
+        }
+    }
+
+    /// Drops the future of a task that was asked to end. False if its will is to be polled now.
+    pub(super) fn cancel_future(&self, task: NonNull<Header>) -> bool {
+        // SAFETY: Share: not given up yet.
+        let header = unsafe { task.as_ref() };
+        let cancelled = header
+            .take_cancelled()
+            .unwrap_or_else(|| loop_closed(header.spawned_at()));
+        Kernel::drop_cancelled(task, cancelled);
+        let has_will = header.has_will();
+        if has_will {
+            header.set(Flags::WILL);
+        }
+        !has_will
+    }
+
+    /// Polls what a cancelled task has left to be run; true if that has ended.
+    pub(super) fn poll_will(&self, task: NonNull<Header>, cx: &mut Context<'_>) -> bool {
+        let _polling = (token::begin(task), leave_task());
+        // SAFETY: Share: not given up yet.
+        let header = unsafe { task.as_ref() };
+        let Some(mut will) = header.take_will() else {
+            return true;
+        };
+        // A panic of what is in it has been caught there.
+        let ended = will.poll(cx).is_ready();
+        header.set_will(will);
+        ended
     }
 
     /// The task's own node, if a scope is open below it that can still be polled.
@@ -296,7 +348,7 @@ impl Kernel {
         } else {
             fail_with_panic(header, payload);
         }
-        self.drop_future(task);
+        Kernel::drop_future(task);
         self.finish(slot, task);
     }
 
@@ -308,23 +360,23 @@ impl Kernel {
     pub(super) fn cancel_now(&self, slot: u32, task: NonNull<Header>) {
         // SAFETY: Share: a task in a slot is alive.
         let header = unsafe { task.as_ref() };
-        let cancelled = header
-            .take_cancelled()
-            .unwrap_or_else(|| loop_closed(header.spawned_at()));
-        self.drop_cancelled(task, cancelled);
+        if !header.is(Flags::WILL) {
+            self.cancel_future(task);
+        }
+        token::drop_safely(header.take_will());
         self.finish(slot, task);
     }
 
-    fn drop_cancelled(&self, task: NonNull<Header>, cancelled: Cancelled) {
+    pub(super) fn drop_cancelled(task: NonNull<Header>, cancelled: Cancelled) {
         // SAFETY: Share: not given up yet.
         unsafe { task.as_ref() }.fail(JoinError::Cancelled(cancelled));
-        self.drop_future(task);
+        Kernel::drop_future(task);
     }
 
     /// Drops the future with its task current. A destructor that panics makes the task a
     /// panicked one, unless it has panicked before: then the second panic is reported.
-    fn drop_future(&self, task: NonNull<Header>) {
-        let polling = (token::begin(task), self.leave_task());
+    pub(super) fn drop_future(task: NonNull<Header>) {
+        let polling = (token::begin(task), leave_task());
         // SAFETY: no poll of this task is on the stack, and the loop has not let go.
         let dropped = unsafe { cell::drop_task_future(task) };
         drop(polling);

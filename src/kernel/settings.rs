@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<u64>,
     /// How long clean-ups may take when the loop is closed.
     pub(crate) cleanup_limit: Duration,
+    /// Reports slow polls.
+    pub(crate) debug: bool,
     /// Ends the run when nothing in the loop can wake a task any more.
     pub(crate) stop_when_stuck: bool,
 }
@@ -32,6 +34,7 @@ impl Default for Settings {
             clock: None,
             seed: None,
             cleanup_limit: CLEANUP_LIMIT,
+            debug: false,
             stop_when_stuck: false,
         }
     }

@@ -24,9 +24,12 @@ impl Kernel {
         self.budget.slept();
         self.look();
         loop {
+            let debug = self.debug.get();
             for _ in 0..self.run.begin_batch() {
-                if let Some(ready) = self.run.next() {
-                    self.poll(ready);
+                match self.run.next() {
+                    Some(ready) if debug => self.poll_watched(ready),
+                    Some(ready) => self.poll(ready),
+                    None => {}
                 }
                 if self.budget.spend() {
                     self.look();
@@ -69,16 +72,19 @@ impl Kernel {
         if !self.spin.is_zero() && self.spin_for_work() {
             return;
         }
-        match self.timeout() {
+        let timeout = self.timeout();
+        let patience = timeout.is_none().then(|| self.patience()).flatten();
+        match timeout.or(patience) {
             Some(0) => self.poll_events(),
             timeout if self.mailbox.try_sleep() => self.wait_for_events(timeout),
             _ => {} // another thread was faster
         }
         self.clock.resume(self.id);
-        self.open_mailbox();
+        let called = self.open_mailbox() || self.events.borrow().iter().next().is_some();
         if !self.timers.borrow().is_empty() {
             self.fire_timers(self.clock.now_ns());
         }
+        self.slept(patience.is_some() && !called);
         self.budget.slept();
     }
 
@@ -111,9 +117,10 @@ impl Kernel {
         Some(left.saturating_sub(early.max(spin)))
     }
 
-    fn open_mailbox(&self) {
+    /// Does what other threads want; false if none does.
+    fn open_mailbox(&self) -> bool {
         if !self.mailbox.open() {
-            return;
+            return false;
         }
         self.notice_signals();
         self.mailbox
@@ -128,6 +135,7 @@ impl Kernel {
                 );
             }
         }
+        true
     }
 
     /// Asks epoll without waiting, if there is anything to ask about.

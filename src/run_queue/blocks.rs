@@ -89,6 +89,7 @@ impl<T> RunQueue<T> {
         } else {
             block.ready.append(&mut block.woken);
         }
+        self.shuffle_children(&mut block.ready);
         match parent {
             Some(parent) => block.parent.replace(parent),
             None => None,
@@ -144,12 +145,6 @@ impl<T> RunQueue<T> {
             slot.state.set(slot.state.get().with_woken(true));
             block.ready.push_back(index);
         }
-    }
-
-    /// The slot of child `index`.
-    #[inline]
-    pub(crate) fn child_slot(&self, block: u32, index: u32) -> u32 {
-        self.blocks.borrow().0[block as usize].children[index as usize].slot
     }
 
     /// Takes out the next child to be polled, and its slot.

@@ -1,10 +1,12 @@
 //! The order of a batch by a seed: a loop of a test that looks for races.
 //!
-//! Only what is ready together changes places, within one batch: a task that is woken in it
-//! still runs in the next. The same seed and the same batches give the same order.
+//! Only what is ready together changes places, within one batch, or one poll of a combinator: what
+//! is woken in it still runs in the next. The same seed and the same batches give the same order.
 //!
 //! # Not here
 //! Randomness for anything else: the numbers are even enough to shuffle, and easy to guess.
+
+use std::collections::VecDeque;
 
 use super::RunQueue;
 
@@ -22,6 +24,17 @@ impl<T> RunQueue<T> {
             self.shuffle.set(Some(self.shuffle_ready(ready, state)));
         }
         ready
+    }
+
+    /// The same for the children that the poll of a combinator or a group begins with.
+    #[inline]
+    pub(super) fn shuffle_children(&self, ready: &mut VecDeque<u32>) {
+        if let Some(mut state) = self.shuffle.get() {
+            for last in (1..ready.len()).rev() {
+                ready.swap(last, below(&mut state, last as u32 + 1) as usize);
+            }
+            self.shuffle.set(Some(state));
+        }
     }
 
     /// Fisher and Yates: each place, from the last, swaps with one that is not behind it.

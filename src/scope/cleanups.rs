@@ -63,17 +63,17 @@ pub(super) enum When {
     Always,
 }
 
-pub(super) enum Work<'env> {
+pub(super) enum Kind<'env> {
     /// It may borrow: only the scope itself can run it.
     Here(Boxed<'env>),
     Anywhere(Boxed<'static>),
 }
 
-impl Work<'_> {
+impl Kind<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
-            Work::Here(work) => work.as_mut().poll(cx),
-            Work::Anywhere(work) => work.as_mut().poll(cx),
+            Kind::Here(work) => work.as_mut().poll(cx),
+            Kind::Anywhere(work) => work.as_mut().poll(cx),
         }
     }
 }
@@ -82,7 +82,7 @@ struct Entry<'env> {
     armed: Rc<Cell<bool>>,
     when: When,
     at: &'static Location<'static>,
-    work: Work<'env>,
+    work: Kind<'env>,
 }
 
 /// See the module.
@@ -96,7 +96,7 @@ impl<'env> Cleanups<'env> {
     pub(super) fn add(
         &self,
         when: When,
-        work: Work<'env>,
+        work: Kind<'env>,
         at: &'static Location<'static>,
     ) -> Cleanup {
         let armed = Rc::new(Cell::new(true));
@@ -156,14 +156,20 @@ impl<'env> Cleanups<'env> {
         }
     }
 
+    /// Drops them all, unrun.
+    pub(super) fn clear(&self) {
+        let list = self.list.take();
+        list.into_iter().for_each(drop_safely);
+    }
+
     /// The scope's future is gone: what borrows is lost, the rest becomes a task.
     pub(super) fn orphan(&self) {
         let mut lost = Lost::default();
         let mut left = Vec::new();
         while let Some(entry) = self.next(true) {
             match entry.work {
-                Work::Here(_) => lost.note(entry.at),
-                Work::Anywhere(work) => left.push((entry.at, work)),
+                Kind::Here(_) => lost.note(entry.at),
+                Kind::Anywhere(work) => left.push((entry.at, work)),
             }
         }
         if let Some(&(at, _)) = left.first()

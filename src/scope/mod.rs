@@ -12,11 +12,19 @@
 //!
 //! | it ends by | what is open inside |
 //! | --- | --- |
-//! | [`CancelScope::cancel`], a deadline of it, [`move_on_after`] | runs its clean-ups first; shields are waited for |
-//! | [`Task::cancel`](crate::Task::cancel), an awaited handle that is dropped | the same |
-//! | [`timeout`](crate::timeout), [`wait_for`](crate::wait_for) | the same |
-//! | the end of `run`, and of the loop | the same, within the loop's limit for clean-ups |
-//! | `select!`, `try_gather`, any executor or combinator that just drops a future | is dropped: clean-ups that borrow are lost, which is reported; the others become a task |
+//! | a scope's [`cancel`](CancelScope::cancel), deadline or token, [`move_on_after`] | goes first |
+//! | [`Task::cancel`](crate::Task::cancel), an awaited handle that is dropped | goes first |
+//! | [`timeout`](crate::timeout), [`wait_for`](crate::wait_for) | goes first |
+//! | a [`TaskGroup`](crate::TaskGroup)'s failure or cancel | goes first |
+//! | the end of `run`, `EventLoop::close` | goes first, within the loop's limit |
+//! | `select!`, `try_gather`, any other executor or combinator | is dropped |
+//!
+//! What *goes first* drops its bodies and runs its clean-ups, inside out; shields are waited for.
+//! What *is dropped* cannot wait: its clean-ups that borrow are lost, which is reported; those
+//! that borrow nothing ([`Scope::finally_static`], [`on_cancel`]) become a task.
+//!
+//! What runs beside an open scope in the same body (in a `gather`, say) goes on until that scope
+//! has made way.
 //!
 //! # Not here
 //! The tree that says who is inside whom (`kernel`), groups of children (`TaskGroup`).
@@ -25,21 +33,23 @@ mod alarm;
 mod cleanups;
 pub(crate) mod run;
 mod shield;
+mod will;
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Debug, Formatter};
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::ops::Deref;
 use std::panic::Location;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 pub use cleanups::Cleanup;
-use cleanups::{Cleanups, When, Work};
-use run::Run;
+use cleanups::{Cleanups, Kind, When};
+use run::{Finished, Run, Work};
 pub use shield::{Shield, shield};
+pub use will::on_cancel;
 
 use crate::error::{Cancelled, Reason};
 use crate::kernel::{CLEANUP_LIMIT, Kernel, Node};
@@ -172,12 +182,13 @@ impl CancelScope {
             let mut run = Run::begin(scope, at);
             let scope = run.scope();
             let mut body = pin!(Some(body(&scope)));
-            let end = poll_fn(|cx| {
-                let body = body.as_mut().as_pin_mut();
-                run.poll(cx, |cx| body.expect("it is there until the end").poll(cx))
-            });
-            let end = end.await;
-            run.finish(end, || body.set(None)).await
+            let mut work = Body(body.as_mut());
+            let end = poll_fn(|cx| run.poll(cx, &mut work)).await;
+            match run.finish(end, || body.set(None)).await {
+                Finished::Value(value) => Ok(value),
+                Finished::Cancelled(cause) => Err(cause),
+                Finished::Doomed => pending().await,
+            }
         }
     }
 
@@ -189,6 +200,10 @@ impl CancelScope {
     pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
         self.state
             .cancel(Cancelled::new(reason.into(), Location::caller()))
+    }
+
+    pub(crate) fn cancel_because(&self, cause: Cancelled) -> bool {
+        self.state.cancel(cause)
     }
 
     /// Why it was cancelled, if it was.
@@ -217,6 +232,20 @@ impl CancelScope {
     pub fn set_shield(&self, shield: bool) {
         self.state.shield.set(shield);
         self.state.node.borrow().set_shield(shield);
+    }
+}
+
+/// The body of a scope; it is there until the scope drops it.
+struct Body<'a, F>(Pin<&'a mut Option<F>>);
+
+impl<F: Future> Work for Body<'_, F> {
+    type Output = F::Output;
+
+    fn poll(&mut self, cx: &mut Context<'_>, _: &Node) -> Poll<F::Output> {
+        match self.0.as_mut().as_pin_mut() {
+            Some(body) => body.poll(cx),
+            None => Poll::Pending,
+        }
     }
 }
 
@@ -353,7 +382,7 @@ impl<'env> Scope<'env> {
     /// ```
     #[track_caller]
     pub fn on_cancel(&self, cleanup: impl Future<Output = ()> + 'env) -> Cleanup {
-        self.add(When::Cancelled, Work::Here(Box::pin(cleanup)))
+        self.add(When::Cancelled, Kind::Here(Box::pin(cleanup)))
     }
 
     /// Runs `cleanup` however the scope ends: with a value, a panic, or cancelled.
@@ -362,25 +391,33 @@ impl<'env> Scope<'env> {
     /// `AsyncExitStack.push_async_callback`; `finally: await cleanup()`.
     #[track_caller]
     pub fn finally(&self, cleanup: impl Future<Output = ()> + 'env) -> Cleanup {
-        self.add(When::Always, Work::Here(Box::pin(cleanup)))
+        self.add(When::Always, Kind::Here(Box::pin(cleanup)))
     }
 
     /// [`on_cancel`](Scope::on_cancel) for a clean-up that borrows nothing: it survives also a
     /// plain drop of the scope, as a task of its own, which a loop that is closed waits for.
     #[track_caller]
     pub fn on_cancel_static(&self, cleanup: impl Future<Output = ()> + 'static) -> Cleanup {
-        self.add(When::Cancelled, Work::Anywhere(Box::pin(cleanup)))
+        self.add(When::Cancelled, Kind::Anywhere(Box::pin(cleanup)))
     }
 
     /// [`finally`](Scope::finally) for a clean-up that borrows nothing: it survives also a plain
     /// drop of the scope, as a task of its own, which a loop that is closed waits for.
     #[track_caller]
     pub fn finally_static(&self, cleanup: impl Future<Output = ()> + 'static) -> Cleanup {
-        self.add(When::Always, Work::Anywhere(Box::pin(cleanup)))
+        self.add(When::Always, Kind::Anywhere(Box::pin(cleanup)))
+    }
+
+    /// Another handle with the same rights, for a clone of a group's.
+    pub(crate) fn another(&self) -> Scope<'env> {
+        Scope {
+            scope: self.scope.clone(),
+            cleanups: Rc::clone(&self.cleanups),
+        }
     }
 
     #[track_caller]
-    fn add(&self, when: When, work: Work<'env>) -> Cleanup {
+    fn add(&self, when: When, work: Kind<'env>) -> Cleanup {
         self.cleanups.add(when, work, Location::caller())
     }
 }

@@ -14,7 +14,7 @@
 //!   cancels above waits for them.
 
 use std::any::Any;
-use std::future::{Future, pending};
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -25,8 +25,24 @@ use super::alarm::Alarm;
 use super::cleanups::Cleanups;
 use super::{CancelScope, Scope, State};
 use crate::error::Cancelled;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Node};
 use crate::task::report;
+
+/// What runs inside a scope.
+pub(crate) trait Work {
+    type Output;
+
+    /// Polls it, in the scope whose node this is.
+    fn poll(&mut self, cx: &mut Context<'_>, node: &Node) -> Poll<Self::Output>;
+
+    /// The scope is cancelled. Said again before each poll from then on.
+    fn cancel(&mut self, _why: &Cancelled) {}
+
+    /// Is nothing left in it that must end before it is dropped, but open scopes?
+    fn is_clear(&self) -> bool {
+        true
+    }
+}
 
 /// How a body ended.
 pub(crate) enum End<T> {
@@ -34,6 +50,14 @@ pub(crate) enum End<T> {
     Panicked(Box<dyn Any + Send>),
     /// It was dropped.
     Cancelled,
+}
+
+/// What came of a run, its clean-ups included.
+pub(crate) enum Finished<T> {
+    Value(T),
+    Cancelled(Cancelled),
+    /// Something above is being cancelled: the code around must not go on.
+    Doomed,
 }
 
 /// See the module.
@@ -87,18 +111,18 @@ impl<'env> Run<'env> {
         &self.scope.state
     }
 
-    /// Polls the body, unless it is cancelled and nothing is open in it.
-    pub(crate) fn poll<T>(
+    /// Polls the work, unless it is cancelled and nothing is open in it.
+    pub(crate) fn poll<W: Work>(
         &mut self,
         cx: &mut Context<'_>,
-        body: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<End<T>> {
+        work: &mut W,
+    ) -> Poll<End<W::Output>> {
         self.state().open(cx);
         self.poll_linked(cx);
-        if self.is_cancelled() && self.is_clear(cx) {
+        if self.is_cancelled() && self.is_clear(cx, work) {
             return Poll::Ready(End::Cancelled);
         }
-        match self.poll_body(cx, body) {
+        match self.poll_work(cx, work) {
             Ok(Poll::Ready(value)) => return Poll::Ready(End::Value(value)),
             Ok(Poll::Pending) => {}
             Err(payload) => return Poll::Ready(End::Panicked(payload)),
@@ -110,7 +134,7 @@ impl<'env> Run<'env> {
             }
             self.state().expire(self.at);
         }
-        if self.is_clear(cx) {
+        if self.is_clear(cx, work) {
             return Poll::Ready(End::Cancelled);
         }
         Poll::Pending
@@ -125,15 +149,16 @@ impl<'env> Run<'env> {
         }
     }
 
-    fn poll_body<T>(
+    fn poll_work<W: Work>(
         &self,
         cx: &mut Context<'_>,
-        body: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-    ) -> Result<Poll<T>, Box<dyn Any + Send>> {
+        work: &mut W,
+    ) -> Result<Poll<W::Output>, Box<dyn Any + Send>> {
         let state = self.state();
-        let _inside = state.node.borrow().enter();
+        let node = state.node.borrow();
+        let _inside = node.enter();
         state.polling.set(true);
-        let polled = catch_unwind(AssertUnwindSafe(|| body(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| work.poll(cx, &node)));
         state.polling.set(false);
         polled
     }
@@ -144,11 +169,12 @@ impl<'env> Run<'env> {
     }
 
     /// Cancels what is open inside; true if that is over, or took too long.
-    fn is_clear(&mut self, cx: &Context<'_>) -> bool {
+    fn is_clear(&mut self, cx: &Context<'_>, work: &mut impl Work) -> bool {
         let state = Rc::clone(&self.scope.state);
+        work.cancel(&state.cause().unwrap_or_else(|| from_above(self.at)));
         let node = state.node.borrow();
         node.doom_inside();
-        if !node.has_children() {
+        if !node.has_children() && work.is_clear() {
             return true;
         }
         let deadline = self.cleanup_deadline();
@@ -169,13 +195,8 @@ impl<'env> Run<'env> {
         self.cleanup_deadline
     }
 
-    /// Drops the body by `drop_body`, runs the clean-ups; then what the run gives: an error only
-    /// for a cause of its own. Cancelled from above, it never ends.
-    pub(crate) async fn finish<T>(
-        mut self,
-        end: End<T>,
-        drop_body: impl FnOnce(),
-    ) -> Result<T, Cancelled> {
+    /// Drops the body by `drop_body` and runs the clean-ups. A panic of the body goes on then.
+    pub(crate) async fn finish<T>(mut self, end: End<T>, drop_body: impl FnOnce()) -> Finished<T> {
         let mut end = end;
         if let Err(payload) = catch_unwind(AssertUnwindSafe(drop_body)) {
             end = match end {
@@ -192,12 +213,18 @@ impl<'env> Run<'env> {
         let doomed = self.state().node.borrow().is_doomed();
         self.state().finish();
         match (end, self.state().cause()) {
-            (End::Value(value), _) => Ok(value),
+            (End::Value(value), _) => Finished::Value(value),
             (End::Panicked(payload), _) => resume_unwind(payload),
-            (End::Cancelled, Some(cause)) if !doomed => Err(cause),
-            (End::Cancelled, _) => pending().await,
+            (End::Cancelled, Some(cause)) if !doomed => Finished::Cancelled(cause),
+            (End::Cancelled, _) => Finished::Doomed,
         }
     }
+}
+
+/// What children are told that something above their group cancels.
+#[cold]
+fn from_above(at: &'static Location<'static>) -> Cancelled {
+    Cancelled::new("something around it was cancelled".into(), at)
 }
 
 impl Drop for Run<'_> {

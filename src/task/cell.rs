@@ -218,6 +218,10 @@ pub(crate) unsafe fn drop_task_future(task: NonNull<Header>) -> Result<(), Box<d
 pub(crate) unsafe fn finish(task: NonNull<Header>) {
     // SAFETY: the loop keeps the cell alive until this function ends its use of `header`.
     let header = unsafe { task.as_ref() };
+    if let Some(mut will) = header.take_will() {
+        will.discard();
+        token::drop_safely(will);
+    }
     // No foreign code between these two: whoever sees the task running finds it so.
     let vars = header.retire();
     header.set(Flags::DONE);

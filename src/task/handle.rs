@@ -200,6 +200,13 @@ impl<T> Task<T> {
         lent.result.as_ref().map(f)
     }
 
+    /// Lets it run on, whatever its handle was told.
+    pub(crate) fn let_go(self) {
+        let header = self.header();
+        header.clear(Flags::AWAITED);
+        header.clear(Flags::CANCEL_ON_DROP);
+    }
+
     /// An untyped, cloneable reference to the task, as [`all_tasks`](crate::all_tasks) gives.
     #[doc(alias = "AbortHandle")]
     pub fn task_ref(&self) -> TaskRef {
@@ -374,7 +381,7 @@ impl<T, E: Display> Reportable for Result<T, E> {
 }
 
 /// `!` by a stable name: what `async { loop { .. } }` ends with.
-type Never = <fn() -> ! as Returns>::Value;
+pub(crate) type Never = <fn() -> ! as Returns>::Value;
 
 #[doc(hidden)]
 pub trait Returns {

@@ -6,12 +6,13 @@
 //! # Invariants
 //! - **Quiet**: no foreign code runs inside `with_extra`, so the box is back before anyone looks.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use super::cell::VTable;
 use super::task_ref::Info;
@@ -45,6 +46,9 @@ impl Flags {
 
     /// It is nothing but clean-ups: a loop that closes does not cancel it.
     pub(crate) const CLEANER: Flags = Flags(1 << 9);
+
+    /// Its future is gone, its will is being run. Together with CANCEL.
+    pub(crate) const WILL: Flags = Flags(1 << 10);
 
     /// There is an extra part: spares the common task a look at it.
     const EXTRA: Flags = Flags(1 << 8);
@@ -85,6 +89,19 @@ pub(super) struct Extra {
     pub(super) inspect: Option<Inspect>,
     /// The node of the scopes in it.
     pub(super) scope: Option<u32>,
+    /// What is to run when it is cancelled.
+    pub(super) will: Option<Box<dyn Will>>,
+}
+
+/// What a task leaves to be run, in its name, when it is cancelled.
+pub(crate) trait Will {
+    /// Adds to it; the other side knows what.
+    fn as_any(&self) -> &dyn Any;
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// The task has ended otherwise.
+    fn discard(&mut self);
 }
 
 /// Where and how a task is spawned.
@@ -178,8 +195,16 @@ impl Header {
         drop(old);
     }
 
+    /// The waker kept for the task's end, looked at by `f`, which runs no foreign code.
+    pub(crate) fn with_joiner<R>(&self, f: impl FnOnce(Option<&Waker>) -> R) -> R {
+        let joiner = self.joiner.take();
+        let result = f(joiner.as_ref());
+        self.joiner.set(joiner);
+        result
+    }
+
     #[inline(always)]
-    pub(super) fn take_joiner(&self) -> Option<Waker> {
+    pub(crate) fn take_joiner(&self) -> Option<Waker> {
         self.joiner.take()
     }
 
@@ -258,6 +283,19 @@ impl Header {
         self.if_extra(|extra| extra.cancelled.take())
     }
 
+    /// Takes the will out; whoever has polled it puts it back.
+    pub(crate) fn take_will(&self) -> Option<Box<dyn Will>> {
+        self.if_extra(|extra| extra.will.take())
+    }
+
+    pub(crate) fn set_will(&self, will: Box<dyn Will>) {
+        self.with_extra(|extra| extra.will = Some(will));
+    }
+
+    pub(crate) fn has_will(&self) -> bool {
+        self.if_extra(|extra| Some(extra.will.is_some())) == Some(true)
+    }
+
     /// The number of its node among the scopes of its loop, if scopes have begun in it.
     pub(crate) fn scope(&self) -> Option<u32> {
         self.if_extra(|extra| extra.scope)
@@ -278,7 +316,7 @@ impl Header {
         })
     }
 
-    pub(super) fn take_failure(&self) -> Option<JoinError> {
+    pub(crate) fn take_failure(&self) -> Option<JoinError> {
         self.if_extra(|extra| extra.failure.take())
     }
 }

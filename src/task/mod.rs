@@ -33,8 +33,9 @@ mod task_ref;
 pub(crate) mod token;
 mod vars;
 
+pub(crate) use handle::Never;
 pub use handle::{Flatten, Reportable, Task};
-pub(crate) use header::{Birth, Flags, Header};
+pub(crate) use header::{Birth, Flags, Header, Will};
 pub use report::Report;
 pub use task_ref::{TaskId, TaskRef};
 pub(crate) use vars::inherit;

@@ -9,7 +9,7 @@
 //!   does: reports are made in the middle of the loop's bookkeeping.
 //!
 //! # Not here
-//! Slow polls, tasks that wait for each other.
+//! Slow polls, and finding the tasks that await each other (`kernel::cycles`).
 
 use std::any::Any;
 use std::cell::Cell;

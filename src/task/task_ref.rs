@@ -20,6 +20,11 @@ use crate::error::{Cancelled, Reason};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub(super) u64);
 
+impl TaskId {
+    /// What no task has.
+    pub(crate) const NONE: TaskId = TaskId(0);
+}
+
 impl Display for TaskId {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         Display::fmt(&self.0, f)
@@ -88,6 +93,15 @@ impl TaskRef {
         };
         // SAFETY: Linked.
         unsafe { cell.as_ref() }.cancel(Cancelled::new(reason.into(), Location::caller()))
+    }
+
+    /// The same, with a cause that was made before.
+    pub(crate) fn cancel_because(&self, cancelled: Cancelled) -> bool {
+        let Some(cell) = self.0.cell.get() else {
+            return false;
+        };
+        // SAFETY: Linked.
+        unsafe { cell.as_ref() }.cancel(cancelled)
     }
 
     /// The same for the loop itself; false also if somebody else has asked before.

@@ -86,6 +86,18 @@ fn is_token(waker: &Waker) -> bool {
     ptr::eq(waker.vtable(), &VTABLE)
 }
 
+/// The slot of `queue` that a token names, if it still belongs to whom it was made for.
+pub(crate) fn slot_of(queue: &RunQueue<Header>, waker: &Waker) -> Option<u32> {
+    if !is_token(waker) {
+        return None;
+    }
+    let (loop_index, generation, slot) = unpack(waker.data());
+    let lives = loop_index == queue.loop_index()
+        && slot < queue.slots()
+        && generation == queue.generation(slot);
+    lives.then_some(slot)
+}
+
 /// Unpacks again, so that the path above has less to keep across a call.
 #[cold]
 #[inline(never)]

@@ -1,0 +1,173 @@
+//! What a group polls: the body, then the children that were woken.
+//!
+//! # Invariants
+//! - **Once**: `has_cancelled` is set with the one call that cancels all children.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, ready};
+
+use super::{Cause, Inner, Outcome, TaskFailure};
+use crate::error::{Cancelled, Panic, Reason};
+use crate::kernel::{Lazily, Node, current_task};
+use crate::pin::pinned;
+use crate::scope::run::Work;
+
+/// See the module.
+pub(super) struct GroupWork<'a, 'env, E, B: Future<Output: Outcome<E>>> {
+    body: Pin<&'a mut Option<B>>,
+    /// Of the scopes that are open in the body.
+    body_node: Node,
+    value: Option<<B::Output as Outcome<E>>::Value>,
+    inner: &'a Rc<Inner<'env, E>>,
+    has_cancelled: bool,
+}
+
+impl<'a, 'env, E, B: Future<Output: Outcome<E>>> GroupWork<'a, 'env, E, B> {
+    pub(super) fn new(body: Pin<&'a mut Option<B>>, inner: &'a Rc<Inner<'env, E>>) -> Self {
+        GroupWork {
+            body,
+            body_node: Node::new(),
+            value: None,
+            inner,
+            has_cancelled: false,
+        }
+    }
+
+    /// What the body has given.
+    pub(super) fn into_value(self) -> Option<<B::Output as Outcome<E>>::Value> {
+        self.value
+    }
+
+    /// Polls the body, if it has not ended; drops it when it has.
+    fn poll_body(&mut self, cx: &mut Context<'_>) {
+        let Some(body) = self.body.as_mut().as_pin_mut() else {
+            return;
+        };
+        let node = &mut self.body_node;
+        let polled = catch_unwind(AssertUnwindSafe(|| poll_in(node, body, cx)));
+        match polled {
+            Ok(Poll::Pending) => return,
+            Ok(Poll::Ready(outcome)) => match outcome.into_result() {
+                Ok(value) => self.value = Some(value),
+                Err(error) => self.fail(Cause::Error(error)),
+            },
+            Err(payload) => self.panicked(payload),
+        }
+        self.drop_body();
+    }
+
+    fn drop_body(&mut self) {
+        let body = AssertUnwindSafe(|| self.body.set(None));
+        if let Err(payload) = catch_unwind(body) {
+            self.panicked(payload);
+        }
+        self.body_node.close();
+    }
+
+    #[cold]
+    fn panicked(&mut self, payload: Box<dyn Any + Send>) {
+        self.fail(Cause::Panicked(Panic::new(payload)));
+    }
+
+    #[cold]
+    fn fail(&mut self, cause: Cause<E>) {
+        let failure = match current_task() {
+            Some(task) => TaskFailure::of(&task, cause),
+            None => TaskFailure::outside(self.inner.at, cause),
+        };
+        self.inner.fail(failure);
+    }
+
+    /// Has everything ended by itself?
+    fn is_complete(&self) -> bool {
+        !self.has_cancelled && !self.inner.has_failed.get() && self.is_clear()
+    }
+}
+
+impl<E, B: Future<Output: Outcome<E>>> Work for GroupWork<'_, '_, E, B> {
+    type Output = ();
+
+    fn poll(&mut self, cx: &mut Context<'_>, node: &Node) -> Poll<()> {
+        self.inner.children.enter(cx);
+        self.poll_body(cx);
+        if let Some(cause) = self.inner.scope.cause() {
+            self.cancel(&cause);
+        }
+        self.inner.children.poll(node, |failed| {
+            let failure = TaskFailure::of(&failed.task, Cause::Panicked(failed.panic));
+            self.inner.fail(failure);
+        });
+        match self.is_complete() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+
+    fn cancel(&mut self, why: &Cancelled) {
+        if !self.has_cancelled && !self.is_clear() {
+            self.has_cancelled = true;
+            self.inner.open.set(false);
+            self.inner.children.cancel(why);
+        }
+        if self.body.is_some() && !self.body_node.has_children() {
+            self.drop_body();
+        }
+    }
+
+    fn is_clear(&self) -> bool {
+        self.body.is_none() && self.inner.children.len() == 0
+    }
+}
+
+/// Polls the body in a node that is made when a scope begins in it.
+fn poll_in<B: Future>(node: &mut Node, body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<B::Output> {
+    if node.is_used() {
+        node.open(cx, false);
+        let _inside = node.enter();
+        return body.poll(cx);
+    }
+    let lazily = Lazily::enter();
+    let polled = body.poll(cx);
+    if let Some(made) = lazily.leave(cx) {
+        *node = made;
+    }
+    polled
+}
+
+pinned! {
+    /// A child: its error goes to the group.
+    pub(super) struct Guarded<'env, F, E> {
+        #[pin]
+        child: F,
+        group: Weak<Inner<'env, E>>,
+    }
+}
+
+impl<'env, F, E> Guarded<'env, F, E> {
+    pub(super) fn new(child: F, group: Weak<Inner<'env, E>>) -> Self {
+        Guarded { child, group }
+    }
+}
+
+impl<F: Future<Output: Outcome<E>>, E> Future for Guarded<'_, F, E> {
+    type Output = <F::Output as Outcome<E>>::Value;
+
+    /// After an error it is Pending, and cancelled: it is not polled again.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let error = match ready!(this.child.poll(cx)).into_result() {
+            Ok(value) => return Poll::Ready(value),
+            Err(error) => error,
+        };
+        if let (Some(group), Some(task)) = (this.group.upgrade(), current_task()) {
+            let why = Reason::from("it failed, and the error is its group's");
+            task.cancel_because(Cancelled::new(why, task.location()));
+            group.fail(TaskFailure::of(&task, Cause::Error(error)));
+        }
+        Poll::Pending
+    }
+}
