@@ -7,6 +7,7 @@
 #![allow(dead_code)] // each subject's `main`: it is for `cargo bench --bench SUBJECT`
 
 mod combinators;
+mod groups;
 mod loop_program;
 mod memory;
 mod primitives;
@@ -29,6 +30,7 @@ fn main() {
         two_threads::figures(),
         combinators::figures(),
         scopes::figures(),
+        groups::figures(),
         loop_program::figures(),
         timers::figures(),
         memory::figures(),
