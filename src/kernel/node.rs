@@ -303,7 +303,11 @@ impl Lazily {
 impl Drop for Lazily {
     /// The poll panicked.
     fn drop(&mut self) {
-        let made = |kernel: &Kernel| kernel.leave_lazily().then(|| kernel.take_made(Waker::noop()));
+        let made = |kernel: &Kernel| {
+            kernel
+                .leave_lazily()
+                .then(|| kernel.take_made(Waker::noop()))
+        };
         drop(Kernel::with(made));
     }
 }
