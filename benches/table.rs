@@ -6,10 +6,13 @@
 
 #![allow(dead_code)] // each subject's `main`: it is for `cargo bench --bench SUBJECT`
 
+mod combinators;
+mod groups;
 mod loop_program;
 mod memory;
 mod primitives;
 mod queue;
+mod scopes;
 mod spawn;
 mod switch;
 mod timers;
@@ -25,6 +28,9 @@ fn main() {
         uncontended::figures(),
         primitives::figures(),
         two_threads::figures(),
+        combinators::figures(),
+        scopes::figures(),
+        groups::figures(),
         loop_program::figures(),
         timers::figures(),
         memory::figures(),

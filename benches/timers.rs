@@ -6,17 +6,18 @@
 //!   times, so that the timers are filed wherever the runtime keeps old ones.
 //! - `timeout_fast`: a timeout of 30 s around a single `yield_now`. smol has no timeout: its users
 //!   race the work against a timer.
+//! - `timeout_ready`: a timeout of 30 s around what is ready at once: a read that finds its data.
 //! - `timer_fire`: 100,000 tasks that sleep 50-150 ms, spawn and join included.
 //! - `sleep_error`: how much later than asked 200 sleeps of 100 µs end, mean, in microseconds.
 //!   tokio and monoio count in milliseconds, so they are late by one.
 //!
-//! All but `timeout_fast` and `sleep_error` give the **CPU time** of the process, user and system:
+//! All but the timeouts and `sleep_error` give the **CPU time** of the process, user and system:
 //! the wall time has the sleeps in it, which nobody can make shorter. Nanoseconds a timer.
 //!
 //! Checked: every timer was pending when dropped, no
 //! timeout ran out, no sleep ended early.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn, ready};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,7 @@ pub(crate) fn figures() -> Vec<Figure> {
         nanoseconds("timer_insert_drop", TIMERS, on_every_runtime!(insert_drop)),
         nanoseconds("timer_armed_drop", TIMERS, on_every_runtime!(armed_drop)),
         nanoseconds("timeout_fast", TIMEOUTS, on_every_runtime!(timeout_fast)),
+        nanoseconds("timeout_ready", TIMEOUTS, on_every_runtime!(timeout_ready)),
         nanoseconds("timer_fire", SLEEPERS, on_every_runtime!(timer_fire)),
         figure(
             "sleep_error",
@@ -117,11 +119,22 @@ fn arm_and_drop<R: Runtime>(size: usize, sleeps: usize) -> Cost {
 }
 
 fn timeout_fast<R: Runtime>(size: usize) -> Cost {
+    timeouts::<R, _>(size, R::yield_now)
+}
+
+fn timeout_ready<R: Runtime>(size: usize) -> Cost {
+    timeouts::<R, _>(size, || ready(()))
+}
+
+fn timeouts<R: Runtime, F>(size: usize, work: impl Fn() -> F + 'static) -> Cost
+where
+    F: Future<Output = ()> + 'static,
+{
     let (elapsed, in_time) = in_task::<R, _>(async move {
         let start = Instant::now();
         let mut in_time = 0;
         for _ in 0..size {
-            in_time += usize::from(R::timeout(TIMEOUT, R::yield_now()).await);
+            in_time += usize::from(R::timeout(TIMEOUT, work()).await);
         }
         (start.elapsed(), in_time)
     });

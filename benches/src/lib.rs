@@ -22,6 +22,7 @@
 //! # Not here
 //! The workloads (a file a subject, beside this directory) and the echo benchmark's processes.
 
+pub mod combinators;
 pub mod events;
 pub mod heap;
 pub mod libraries;
@@ -130,6 +131,14 @@ macro_rules! on_every_runtime {
             name: <$crate::runtimes::$runtime as $crate::runtimes::Runtime>::NAME,
             run: $work::<$crate::runtimes::$runtime>,
         }),+]
+    };
+}
+
+/// Contenders in words: `contenders![PETLA => work::<Petla, PetlaLocal>]`.
+#[macro_export]
+macro_rules! contenders {
+    [$($name:expr => $work:expr),+ $(,)?] => {
+        vec![$($crate::Contender { name: $name, run: $work }),+]
     };
 }
 

@@ -4,7 +4,8 @@
 //! petla's executor the executor is the same for all, and what differs is the primitive. So a
 //! workload is generic over the runtime ([`crate::runtimes`]) and over the library, and a figure
 //! lists the pairs that make sense. What a library offers, it offers by implementing the traits of
-//! [`crate::locks`], [`crate::events`], [`crate::values`] and [`crate::queues`] for its marker.
+//! [`crate::locks`], [`crate::events`], [`crate::values`], [`crate::queues`] and
+//! [`crate::combinators`] for its marker.
 //!
 //! # Invariants
 //! - **Plain**: a method of those traits is the one call that the library's users write. What
@@ -50,6 +51,14 @@ libraries! {
     IntrusiveLocal = "futures-intrusive local";
     /// futures-intrusive over `parking_lot`'s lock: between threads.
     Intrusive = "futures-intrusive";
+    /// The combinators of futures, `join_all` and `join!`: on any runtime.
+    Futures = "futures join";
+    /// futures' set of futures: on any runtime.
+    Unordered = "FuturesUnordered";
+    /// futures-concurrency: on any runtime.
+    Concurrency = "futures-concurrency";
+    /// tokio's set of tasks: on its `LocalRuntime`.
+    JoinSets = "tokio JoinSet";
 }
 
 /// What a wait for something that can close ends with, when nothing was closed.

@@ -31,7 +31,7 @@ pub trait Runtime: 'static {
     fn block_on<F: Future + 'static>(main: F) -> F::Output;
 
     /// Starts a task; the returned handle gives its value.
-    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + 'static
+    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + Unpin + 'static
     where
         F: Future + 'static,
         F::Output: 'static;
@@ -93,7 +93,7 @@ impl Runtime for Petla {
         petla::run(main)
     }
 
-    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + 'static
+    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + Unpin + 'static
     where
         F: Future + 'static,
         F::Output: 'static,
@@ -129,7 +129,7 @@ impl Runtime for TokioLocal {
         tokio_local_runtime().block_on(main)
     }
 
-    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + 'static
+    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + Unpin + 'static
     where
         F: Future + 'static,
         F::Output: 'static,
@@ -179,7 +179,7 @@ impl Runtime for TokioCurrentThread {
         tokio_current_thread().block_on(main)
     }
 
-    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + 'static
+    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + Unpin + 'static
     where
         F: Future + 'static,
         F::Output: 'static,
@@ -260,7 +260,7 @@ impl Runtime for Smol {
         async_io::block_on(executor.run(main))
     }
 
-    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + 'static
+    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + Unpin + 'static
     where
         F: Future + 'static,
         F::Output: 'static,
@@ -309,7 +309,7 @@ impl Runtime for Monoio {
         })
     }
 
-    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + 'static
+    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + Unpin + 'static
     where
         F: Future + 'static,
         F::Output: 'static,

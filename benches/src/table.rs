@@ -20,6 +20,7 @@ use std::fs;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::Command;
 
+use crate::combinators::{ON_PETLA, ON_TOKIO};
 use crate::libraries::{AsyncLock, Intrusive, IntrusiveLocal, Library, LocalSync, Tokio};
 use crate::runtimes::{Monoio, Runtime, Smol, TokioCurrentThread, TokioLocal};
 use crate::{Figure, PETLA, PETLA_SYNC, TWO_CAS, TWO_STORES, Unit, measuring, sys};
@@ -33,7 +34,7 @@ struct View {
     peers: &'static [&'static str],
 }
 
-const VIEWS: [View; 2] = [
+const VIEWS: [View; 4] = [
     View {
         title: "Each on its own runtime",
         peers: &[
@@ -53,13 +54,21 @@ const VIEWS: [View; 2] = [
             Intrusive::NAME,
         ],
     },
+    View {
+        title: "Every combinator on petla's executor",
+        peers: &ON_PETLA,
+    },
+    View {
+        title: "What else tokio's users take, on its LocalRuntime",
+        peers: &ON_TOKIO,
+    },
 ];
 
 /// What bounds which column from below.
 const LIMITS: [(&str, &str); 2] = [(PETLA, TWO_STORES), (PETLA_SYNC, TWO_CAS)];
 
 /// The crates whose versions belong to a result.
-const PEERS: [&str; 10] = [
+const PEERS: [&str; 13] = [
     "tokio",
     "async-executor",
     "async-io",
@@ -70,6 +79,9 @@ const PEERS: [&str; 10] = [
     "monoio",
     "local-sync",
     "futures-intrusive",
+    "futures-util",
+    "futures-concurrency",
+    "tokio-util",
 ];
 
 /// Runs the figures that the arguments name (all, if none is named) and prints the tables.

@@ -74,13 +74,11 @@ impl<F> Brood<F> {
         self.turns.is_due()
     }
 
-    /// Drops a child, unless that was done.
+    /// Drops a child, unless that was done. Its place first: the destructor may panic.
     #[inline]
     fn remove(&mut self, index: u32) {
-        if self.slab.get(index).is_some() {
-            self.turns.remove(index);
-            self.slab.remove(index);
-        }
+        self.turns.remove(index);
+        self.slab.remove(index);
     }
 
     /// The children that are left, with their numbers.

@@ -86,8 +86,8 @@ impl Children {
     /// Gives child `index` a place; it will be polled by this poll of the parent.
     pub(crate) fn add(&mut self, index: u32) {
         self.with_block(|kernel, block| {
-            kernel.insert_child(block, index, None);
-            kernel.run.ready_child(block, index);
+            kernel.make_room();
+            kernel.run.insert_ready_child(block, index);
         });
     }
 
@@ -193,9 +193,14 @@ impl Kernel {
         index: u32,
         task: Option<NonNull<Header>>,
     ) -> u32 {
+        self.make_room();
+        self.run.insert_child(block, index, task)
+    }
+
+    #[inline]
+    fn make_room(&self) {
         if !self.run.has_free() {
             self.grow();
         }
-        self.run.insert_child(block, index, task)
     }
 }

@@ -7,17 +7,22 @@
 //! may be polled below another scope, in another task or on another loop than the last time.
 //!
 //! A timeout is used for every read of every connection, and most have no scope inside. So it is
-//! *lazy*: it counts itself in, and gets a node only when a scope begins inside.
+//! *lazy*: it counts itself in, and gets a node only when a scope begins inside. Counting is all
+//! that it does otherwise: two loads, an addition and a store, before and after its poll.
 //!
 //! # Invariants
 //! - **Nested**: guards are dropped in the reverse order of their making, so `current` always is
 //!   what the innermost future that is being polled has set, or belongs to another task.
+//! - **Counted**: `lazy` says how many lazy futures are around what is polled, inside the current
+//!   node and in the running task. So whatever makes another node or another task current inside a
+//!   poll, makes `lazy` 0, and puts it back.
 //! - **All at once**: when a scope begins inside lazy futures, all of them get a node, each below
 //!   the one around it, and `lazy` becomes 0. So a lazy future that finds `lazy` at 0 when it
-//!   leaves owns the current node, and the next one around it owns that node's parent.
+//!   leaves owns the current node; that node's parent becomes current, and is the next one's.
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
+use std::mem;
 use std::task::{Context, Waker};
 
 use super::cancel_tree::{Index, Kind, Tree};
@@ -35,8 +40,6 @@ struct Current {
     node: Option<Index>,
     /// The node in which the task itself is a child.
     outer: Option<Index>,
-    /// So many lazy futures are inside `node`, around what is polled.
-    lazy: u32,
     /// A clean-up: what begins in it is below nothing.
     sheltered: bool,
 }
@@ -67,10 +70,20 @@ fn running() -> u64 {
 pub(super) struct Scopes {
     tree: RefCell<Tree>,
     current: Cell<Current>,
+    /// So many lazy futures are inside the current node, around what is polled.
+    lazy: Cell<u32>,
     /// A clean-up is being polled: it may spawn even while the loop closes.
     cleaning: Cell<bool>,
     /// Tasks that are nothing but clean-ups.
     cleaners: Cell<usize>,
+}
+
+impl Scopes {
+    /// Makes `current` current, with nothing lazy inside; until the guard is dropped.
+    fn enter(&self, current: Current) -> Inside {
+        let outer = self.current.replace(current);
+        Inside(Some((outer, self.lazy.replace(0))))
+    }
 }
 
 /// A node, or the right to one. Dropping it closes it.
@@ -130,17 +143,19 @@ impl Node {
 
     /// Makes the node the current one, until the guard is dropped.
     pub(crate) fn enter(&self) -> Inside {
-        Inside(self.with(|kernel, index| kernel.scopes.current.replace(Current::inside(index))))
+        let inside = |kernel: &Kernel, index| kernel.scopes.enter(Current::inside(index));
+        self.with(inside).unwrap_or(Inside(None))
     }
 
     /// Makes the node the one in which the task `child` is a child, while that is polled.
     pub(crate) fn enter_child(&self, child: u64) -> Inside {
-        Inside(self.with(|kernel, index| {
-            kernel.scopes.current.replace(Current {
+        let inside = self.with(|kernel, index| {
+            kernel.scopes.enter(Current {
                 outer: Some(index),
                 ..Current::of(child)
             })
-        }))
+        });
+        inside.unwrap_or(Inside(None))
     }
 
     /// Has something above been cancelled?
@@ -196,35 +211,29 @@ impl Node {
 }
 
 impl Drop for Node {
+    #[inline]
     fn drop(&mut self) {
-        self.close();
+        if self.place.is_some() {
+            self.close();
+        }
     }
 }
 
 /// Runs `f`, which polls a clean-up: nothing that is cancelled outside dooms what is inside.
 pub(crate) fn clean_up<R>(f: impl FnOnce() -> R) -> R {
-    struct Cleaning {
-        outer: Option<(Current, bool)>,
-    }
+    struct Cleaning(bool);
     impl Drop for Cleaning {
         fn drop(&mut self) {
-            if let Some((current, cleaning)) = self.outer {
-                Kernel::with(|kernel| {
-                    kernel.scopes.current.set(current);
-                    kernel.scopes.cleaning.set(cleaning);
-                });
-            }
+            Kernel::with(|kernel| kernel.scopes.cleaning.set(self.0));
         }
     }
-    let outer = Kernel::with(|kernel| {
-        let current = Current {
+    let _guards = Kernel::with(|kernel| {
+        let inside = kernel.scopes.enter(Current {
             sheltered: true,
             ..Current::of(running())
-        };
-        let outer = kernel.scopes.current.replace(current);
-        (outer, kernel.scopes.cleaning.replace(true))
+        });
+        (inside, Cleaning(kernel.scopes.cleaning.replace(true)))
     });
-    let _cleaning = Cleaning { outer };
     f()
 }
 
@@ -249,88 +258,89 @@ impl Drop for Cleaner {
     }
 }
 
+/// Until the guard is dropped another task runs, inside a poll of this one.
+pub(super) fn leave_task() -> Inside {
+    Kernel::with(|kernel| kernel.scopes.enter(Current::default())).unwrap_or(Inside(None))
+}
+
 /// Puts back what was current before.
 #[must_use = "the node is left when this is dropped"]
-pub(crate) struct Inside(Option<Current>);
+pub(crate) struct Inside(Option<(Current, u32)>);
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        if let Some(outer) = self.0 {
-            Kernel::with(|kernel| kernel.scopes.current.set(outer));
+        if let Some((outer, lazy)) = self.0 {
+            Kernel::with(|kernel| {
+                kernel.scopes.current.set(outer);
+                kernel.scopes.lazy.set(lazy);
+            });
         }
     }
 }
 
 /// A poll of a future that gets a node only when a scope begins inside.
 #[must_use = "ends with `leave`"]
-pub(crate) struct Lazily(Option<Current>);
+pub(crate) struct Lazily(());
 
 impl Lazily {
     #[inline]
     pub(crate) fn enter() -> Lazily {
-        Lazily(Kernel::with(|kernel| {
-            let current = &kernel.scopes.current;
-            let mut inner = current.get();
-            let task = running();
-            if inner.task != task {
-                inner = Current::of(task);
-            }
-            inner.lazy += 1;
-            current.replace(inner)
-        }))
+        Kernel::with(|kernel| {
+            let lazy = &kernel.scopes.lazy;
+            lazy.set(lazy.get() + 1);
+        });
+        Lazily(())
     }
 
     /// Ends the poll: the node, if there is one now.
     #[inline]
-    pub(crate) fn leave(mut self, cx: &Context<'_>) -> Node {
-        let made = self.end();
-        if made.is_used() {
-            made.with(|kernel, index| kernel.note_waker(index, cx.waker()));
-        }
-        made
-    }
-
-    #[inline]
-    fn end(&mut self) -> Node {
-        let Some(outer) = self.0.take() else {
-            return Node::new();
-        };
-        let made = Kernel::with(|kernel| {
-            let inner = kernel.scopes.current.replace(outer);
-            (inner.lazy == 0)
-                .then(|| kernel.take_made(inner, outer))
-                .flatten()
-        });
-        Node {
-            place: made.flatten(),
-            is_out: false,
-        }
+    pub(crate) fn leave(self, cx: &Context<'_>) -> Option<Node> {
+        mem::forget(self);
+        Kernel::with(|kernel| kernel.leave_lazily().then(|| kernel.take_made(cx.waker())))?
     }
 }
 
 impl Drop for Lazily {
-    /// For a poll that panicked; otherwise there is nothing left to do.
+    /// The poll panicked.
     fn drop(&mut self) {
-        drop(self.end());
+        let made = |kernel: &Kernel| {
+            kernel
+                .leave_lazily()
+                .then(|| kernel.take_made(Waker::noop()))
+        };
+        drop(Kernel::with(made));
     }
 }
 
 impl Kernel {
-    /// The node of the lazy future that leaves; what is current is now about the one around it.
+    /// Counts a lazy future out; true if it was counted out when it got a node.
+    #[inline]
+    fn leave_lazily(&self) -> bool {
+        let lazy = &self.scopes.lazy;
+        let left = lazy.get().checked_sub(1);
+        lazy.set(left.unwrap_or(0));
+        left.is_none()
+    }
+
+    /// The node of the lazy future that leaves, whose waker is `waker`; the one around it is
+    /// current now.
     #[cold]
-    fn take_made(&self, inner: Current, outer: Current) -> Option<Place> {
-        let index = inner.node?;
-        if outer.lazy > 0 && outer.task == inner.task {
-            self.scopes.current.set(Current {
-                node: self.scopes.tree.borrow().parent(index),
-                lazy: 0,
-                ..outer
-            });
+    #[inline(never)]
+    fn take_made(&self, waker: &Waker) -> Node {
+        let mut current = self.scopes.current.get();
+        let place = current.node.map(|index| {
+            current.node = self.scopes.tree.borrow().parent(index);
+            self.scopes.current.set(current);
+            self.note_waker(index, waker);
+            Place {
+                home: self.id,
+                index,
+            }
+        });
+        Node {
+            place,
+            is_out: false,
         }
-        Some(Place {
-            home: self.id,
-            index,
-        })
     }
 
     /// The node that a scope beginning now is below; `None` outside of tasks.
@@ -338,20 +348,20 @@ impl Kernel {
         let task = token::current()?;
         let mut current = self.scopes.current.get();
         if current.task != task.id() {
-            return Some(self.root(task, None));
+            current = Current::of(task.id());
         }
         let mut node = match current.node {
             None if current.sheltered => None,
             None => Some(self.root(task, current.outer)),
             node => node,
         };
-        if current.lazy > 0 {
+        let lazy = self.scopes.lazy.replace(0);
+        if lazy > 0 {
             let mut tree = self.scopes.tree.borrow_mut();
-            for _ in 0..current.lazy {
+            for _ in 0..lazy {
                 node = Some(tree.open(node, Kind::Scope));
             }
             current.node = node;
-            current.lazy = 0;
             self.scopes.current.set(current);
         }
         node

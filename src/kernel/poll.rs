@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr::NonNull;
 use std::task::Context;
 
-use super::node::{Cleaner, clean_up};
+use super::node::{Cleaner, clean_up, leave_task};
 use super::{Kernel, Phase};
 use crate::error::{Cancelled, JoinError, Reason};
 use crate::run_queue::{Ready, SLOT_BITS};
@@ -70,6 +70,7 @@ impl Kernel {
         match slot {
             Some(slot) => {
                 self.eager_depth.set(depth + 1);
+                let _other_task = leave_task();
                 self.poll(Ready {
                     slot,
                     generation: self.run.generation(slot),
@@ -302,7 +303,7 @@ impl Kernel {
 
     /// Polls what a cancelled task has left to be run; true if that has ended.
     pub(super) fn poll_will(&self, task: NonNull<Header>, cx: &mut Context<'_>) -> bool {
-        let _polling = token::begin(task);
+        let _polling = (token::begin(task), leave_task());
         // SAFETY: Share: not given up yet.
         let header = unsafe { task.as_ref() };
         let Some(mut will) = header.take_will() else {
@@ -375,7 +376,7 @@ impl Kernel {
     /// Drops the future with its task current. A destructor that panics makes the task a
     /// panicked one, unless it has panicked before: then the second panic is reported.
     pub(super) fn drop_future(task: NonNull<Header>) {
-        let polling = token::begin(task);
+        let polling = (token::begin(task), leave_task());
         // SAFETY: no poll of this task is on the stack, and the loop has not let go.
         let dropped = unsafe { cell::drop_task_future(task) };
         drop(polling);

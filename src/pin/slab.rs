@@ -76,9 +76,9 @@ impl<F> PinSlab<F> {
     }
 
     #[inline]
-    fn place(&mut self, index: u32) -> Option<Pin<&mut Option<F>>> {
+    fn place(chunks: &mut [Vec<Option<F>>], index: u32) -> Option<Pin<&mut Option<F>>> {
         let (chunk, place) = locate(index);
-        let place = self.chunks.get_mut(chunk)?.get_mut(place)?;
+        let place = chunks.get_mut(chunk)?.get_mut(place)?;
         // SAFETY: the place does not move and is not freed before it is dropped (Stable), and
         // nobody moves out of it (Pinned).
         Some(unsafe { Pin::new_unchecked(place) })
@@ -87,18 +87,17 @@ impl<F> PinSlab<F> {
     /// The future of this number, if there is one.
     #[inline]
     pub(crate) fn get(&mut self, index: u32) -> Option<Pin<&mut F>> {
-        self.place(index)?.as_pin_mut()
+        Self::place(&mut self.chunks, index)?.as_pin_mut()
     }
 
     /// Drops the future of this number, if there is one, where it stands.
     #[inline]
     pub(crate) fn remove(&mut self, index: u32) {
-        if self.get(index).is_none() {
-            return;
-        }
-        // First, so that the count is right should the destructor panic.
-        self.free.push(index);
-        if let Some(mut place) = self.place(index) {
+        if let Some(mut place) = Self::place(&mut self.chunks, index)
+            && place.is_some()
+        {
+            // First, so that the count is right should the destructor panic.
+            self.free.push(index);
             place.set(None);
         }
     }
@@ -108,7 +107,7 @@ impl<F> PinSlab<F> {
     where
         F: Unpin,
     {
-        let future = self.place(index)?.get_mut().take()?;
+        let future = Self::place(&mut self.chunks, index)?.get_mut().take()?;
         self.free.push(index);
         Some(future)
     }

@@ -59,6 +59,24 @@ struct Child<T> {
     task: Option<NonNull<T>>,
 }
 
+/// Puts a child into its place; numbers may be left out.
+#[inline]
+fn put_child<T>(children: &mut Vec<Child<T>>, index: u32, child: Child<T>) {
+    let index = index as usize;
+    if index == children.len() {
+        return children.push(child);
+    }
+    let nobody = || Child {
+        slot: NO_SLOT,
+        task: None,
+    };
+    if index > children.len() {
+        children.resize_with(index + 1, nobody);
+    }
+    debug_assert_eq!(children[index].slot, NO_SLOT, "one child a number");
+    children[index] = child;
+}
+
 impl<T> RunQueue<T> {
     /// A new block without children.
     pub(crate) fn make_block(&self) -> u32 {
@@ -111,20 +129,30 @@ impl<T> RunQueue<T> {
 
     /// Gives child `index` of a block a slot. The caller has made room with `grow`.
     pub(crate) fn insert_child(&self, block: u32, index: u32, task: Option<NonNull<T>>) -> u32 {
+        let at = self.take_child_slot(block, State::child(index));
+        let children = &mut self.blocks.borrow_mut().0[block as usize].children;
+        put_child(children, index, Child { slot: at, task });
+        at
+    }
+
+    /// The same for a child that is no task, and has it polled by the present poll of its parent.
+    pub(crate) fn insert_ready_child(&self, block: u32, index: u32) {
+        let at = self.take_child_slot(block, State::child(index).with_woken(true));
+        let child = Child {
+            slot: at,
+            task: None,
+        };
+        let block = &mut self.blocks.borrow_mut().0[block as usize];
+        put_child(&mut block.children, index, child);
+        block.ready.push_back(index);
+    }
+
+    #[inline]
+    fn take_child_slot(&self, block: u32, state: State) -> u32 {
         let at = self.take_free();
         let slot = self.slot(at);
         slot.owner.set(ptr::without_provenance_mut(block as usize));
-        slot.state.set(State::child(index));
-        let children = &mut self.blocks.borrow_mut().0[block as usize].children;
-        let place = index as usize;
-        while children.len() <= place {
-            children.push(Child {
-                slot: NO_SLOT,
-                task: None,
-            });
-        }
-        debug_assert_eq!(children[place].slot, NO_SLOT, "one child a number");
-        children[place] = Child { slot: at, task };
+        slot.state.set(state);
         at
     }
 
@@ -137,17 +165,6 @@ impl<T> RunQueue<T> {
         drop(blocks);
         if slot != NO_SLOT {
             self.retire(slot);
-        }
-    }
-
-    /// Has child `index` polled by the present poll of its parent.
-    pub(crate) fn ready_child(&self, block: u32, index: u32) {
-        let mut blocks = self.blocks.borrow_mut();
-        let block = &mut blocks.0[block as usize];
-        let slot = self.slot(block.children[index as usize].slot);
-        if !slot.state.get().is_woken() {
-            slot.state.set(slot.state.get().with_woken(true));
-            block.ready.push_back(index);
         }
     }
 
@@ -306,8 +323,7 @@ mod tests {
         assert!(!queue.wake(slots[0], generation));
         assert!(queue.begin(block, None).is_none());
         assert_eq!(served(&queue, block), []);
-        queue.insert_child(block, 0, None);
-        queue.ready_child(block, 0);
+        queue.insert_ready_child(block, 0);
         assert_eq!(
             served(&queue, block),
             [0],

@@ -141,7 +141,9 @@ fn poll_in<B: Future>(node: &mut Node, body: Pin<&mut B>, cx: &mut Context<'_>) 
     }
     let lazily = Lazily::enter();
     let polled = body.poll(cx);
-    *node = lazily.leave(cx);
+    if let Some(made) = lazily.leave(cx) {
+        *node = made;
+    }
     polled
 }
 

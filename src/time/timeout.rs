@@ -104,7 +104,9 @@ impl<F: Future> Future for Timeout<F> {
         } else {
             let lazily = Lazily::enter();
             let polled = this.future.poll(cx);
-            *this.node = lazily.leave(cx);
+            if let Some(node) = lazily.leave(cx) {
+                *this.node = node;
+            }
             if let Poll::Ready(value) = polled {
                 return Poll::Ready(Ok(value));
             }
