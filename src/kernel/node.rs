@@ -335,7 +335,8 @@ impl Kernel {
 
     /// The node that a scope beginning now is below; `None` outside of tasks.
     fn current_node(&self) -> Option<Index> {
-        let task = token::current()?;
+        // A task that was refused at birth has no slot, hence no waker.
+        let task = token::current().filter(|task| task.has_slot())?;
         let mut current = self.scopes.current.get();
         if current.task != task.id() {
             return Some(self.root(task, None));
