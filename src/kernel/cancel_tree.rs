@@ -64,7 +64,9 @@ pub(super) enum Kind {
 #[derive(Default)]
 pub(super) struct Tree {
     nodes: Slab<Node>,
-    tasks: usize,
+    /// How many tasks have something open in them.
+    busy: usize,
+    shields: usize,
 }
 
 impl Tree {
@@ -80,7 +82,7 @@ impl Tree {
             cancelled: false,
             waker: None,
         }) as Index;
-        self.tasks += usize::from(kind == Kind::Task);
+        self.shields += usize::from(kind == Kind::Shield);
         self.link(index, parent);
         index
     }
@@ -94,7 +96,7 @@ impl Tree {
             self.link(child, parent);
         }
         let node = self.nodes.remove(index as usize);
-        self.tasks -= usize::from(node.kind == Kind::Task);
+        self.shields -= usize::from(node.kind == Kind::Shield);
         let parent = parent.map(|parent| self.at(parent));
         let woken = parent.and_then(|parent| match parent.kind {
             // A token: to clone it runs nobody's code. Nobody notes it again.
@@ -130,8 +132,11 @@ impl Tree {
 
     /// Makes a scope a shield, or a shield a scope, which may doom it.
     pub(super) fn set_shield(&mut self, index: Index, shield: bool) -> Vec<Waker> {
-        let node = self.at(index);
-        node.kind = if shield { Kind::Shield } else { Kind::Scope };
+        let kind = if shield { Kind::Shield } else { Kind::Scope };
+        self.shields += usize::from(shield);
+        let node = &mut self.nodes[index as usize];
+        let old = std::mem::replace(&mut node.kind, kind);
+        self.shields -= usize::from(old == Kind::Shield);
         let parent = node.parent;
         let exposed = !shield && parent.is_some_and(|parent| self.at(parent).dooms());
         if !exposed || self.at(index).doomed {
@@ -170,6 +175,9 @@ impl Tree {
 
     /// Is a shield open somewhere below the node?
     pub(super) fn has_shield_below(&self, index: Index) -> bool {
+        if self.shields == 0 {
+            return false;
+        }
         let mut below = self.children(index);
         while let Some(index) = below.pop() {
             if self.nodes[index as usize].kind == Kind::Shield {
@@ -180,9 +188,10 @@ impl Tree {
         false
     }
 
-    /// How many scopes are open, tasks not counted.
-    pub(super) fn scopes(&self) -> usize {
-        self.nodes.len() - self.tasks
+    /// Is something open in a task? What is in none, for its task has ended or for its future
+    /// was leaked, nobody will end.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy > 0
     }
 
     fn at(&mut self, index: Index) -> &mut Node {
@@ -202,8 +211,9 @@ impl Tree {
     fn link(&mut self, index: Index, parent: Option<Index>) {
         let Some(parent) = parent else { return };
         let first = self.at(parent).first_child.replace(index);
-        if let Some(first) = first {
-            self.at(first).previous = Some(index);
+        match first {
+            Some(first) => self.at(first).previous = Some(index),
+            None => self.busy += usize::from(self.at(parent).kind == Kind::Task),
         }
         let doomed = self.at(parent).dooms();
         let node = self.at(index);
@@ -222,6 +232,11 @@ impl Tree {
             (Some(previous), _) => self.at(previous).next = next,
             (None, Some(parent)) => self.at(parent).first_child = next,
             (None, None) => {}
+        }
+        if let Some(parent) = parent.map(|parent| self.at(parent))
+            && parent.first_child.is_none()
+        {
+            self.busy -= usize::from(parent.kind == Kind::Task);
         }
     }
 }
@@ -275,7 +290,7 @@ mod tests {
         assert!(!tree.has_shield_below(nodes[0]) && tree.has_children(nodes[0]));
         tree.close(nodes[3]);
         assert!(!tree.has_children(nodes[0]));
-        assert_eq!(tree.scopes(), 0);
+        assert!(!tree.is_busy());
     }
 
     #[test]

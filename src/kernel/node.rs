@@ -400,7 +400,7 @@ impl Kernel {
 
     /// Is there anything that a loop which closes has to wait for?
     pub(super) fn has_clean_ups(&self) -> bool {
-        self.scopes.cleaners.get() > 0 || self.scopes.tree.borrow().scopes() > 0
+        self.scopes.cleaners.get() > 0 || self.scopes.tree.borrow().is_busy()
     }
 
     /// Is a clean-up being polled?
