@@ -239,12 +239,16 @@ impl Debug for CancelScope {
 impl State {
     /// Begins the one run; false if there was one.
     fn start(&self) -> bool {
+        if self.stage.get() != Stage::New {
+            return false;
+        }
         if let Some(limit) = self.limit.take() {
             let now =
                 Kernel::with_current("the deadline of a scope", |kernel| kernel.clock().now());
             self.deadline.set(now.checked_add(limit));
         }
-        self.stage.replace(Stage::Running) == Stage::New
+        self.stage.set(Stage::Running);
+        true
     }
 
     fn take_token(&self) -> Option<CancelToken> {
