@@ -174,12 +174,14 @@ impl Node {
         self.is_out
     }
 
-    /// Keeps out what is cancelled above, or lets it in.
-    pub(crate) fn set_shield(&self, shield: bool) {
-        self.with(|kernel, index| {
-            let woken = kernel.scopes.tree.borrow_mut().set_shield(index, shield);
-            woken.into_iter().for_each(wake_safely);
-        });
+    /// Keeps out what is cancelled above, or lets it in; gives the wakers of what that cancels.
+    #[must_use = "what was cancelled is to be woken"]
+    pub(crate) fn set_shield(&self, shield: bool) -> Vec<Waker> {
+        let set = |kernel: &Kernel, index| {
+            let mut tree = kernel.scopes.tree.borrow_mut();
+            tree.set_shield(index, shield)
+        };
+        self.with(set).unwrap_or_default()
     }
 
     /// Closes the node: whoever waits for what is inside is told.

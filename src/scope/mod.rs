@@ -44,6 +44,7 @@ pub use shield::{Shield, shield};
 use crate::error::{Cancelled, Reason};
 use crate::kernel::{CLEANUP_LIMIT, Kernel, Node};
 use crate::sync::CancelToken;
+use crate::task::token::wake_safely;
 
 /// A handle to one scope: clone it to whoever may cancel it.
 ///
@@ -215,8 +216,7 @@ impl CancelScope {
 
     /// Makes cancellations from outside wait from now on, or lets them in.
     pub fn set_shield(&self, shield: bool) {
-        self.state.shield.set(shield);
-        self.state.node.borrow().set_shield(shield);
+        self.state.set_shield(shield);
     }
 }
 
@@ -265,7 +265,20 @@ impl State {
         };
         self.waker.set(new);
         drop(old);
-        self.node.borrow_mut().open(cx, self.shield.get());
+        // Not borrowed meanwhile: the wakers that it clones and drops may use the handles.
+        let shield = self.shield.get();
+        let mut node = self.node.take();
+        node.open(cx, shield);
+        self.node.replace(node);
+        if self.shield.get() != shield {
+            self.set_shield(!shield);
+        }
+    }
+
+    fn set_shield(&self, shield: bool) {
+        self.shield.set(shield);
+        let woken = self.node.borrow().set_shield(shield);
+        woken.into_iter().for_each(wake_safely);
     }
 
     fn is_cancelled(&self) -> bool {
@@ -297,7 +310,7 @@ impl State {
         if !self.polling.get()
             && let Some(waker) = self.waker.take()
         {
-            waker.wake();
+            wake_safely(waker);
         }
     }
 
