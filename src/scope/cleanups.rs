@@ -89,6 +89,8 @@ struct Entry<'env> {
 #[derive(Default)]
 pub(super) struct Cleanups<'env> {
     list: RefCell<Vec<Entry<'env>>>,
+    /// The body gave a value, or panicked: those for a cancel are not wanted any more.
+    is_spared: Cell<bool>,
     pruned: Cell<usize>,
 }
 
@@ -103,7 +105,7 @@ impl<'env> Cleanups<'env> {
         let cleanup = Cleanup {
             armed: Rc::clone(&armed),
         };
-        drop(self.prune());
+        self.prune().into_iter().for_each(drop_safely);
         self.list.borrow_mut().push(Entry {
             armed,
             when,
@@ -139,6 +141,7 @@ impl<'env> Cleanups<'env> {
 
     /// Runs them, until `deadline`; each is polled at least once before it is given up.
     pub(super) async fn run(&self, cancelled: bool, deadline: Option<Instant>) {
+        self.is_spared.set(!cancelled);
         let mut alarm = Alarm::default();
         while let Some(entry) = self.next(cancelled) {
             let mut running = Running {
@@ -160,9 +163,12 @@ impl<'env> Cleanups<'env> {
     pub(super) fn orphan(&self) {
         let mut lost = Lost::default();
         let mut left = Vec::new();
-        while let Some(entry) = self.next(true) {
+        while let Some(entry) = self.next(!self.is_spared.get()) {
             match entry.work {
-                Work::Here(_) => lost.note(entry.at),
+                Work::Here(work) => {
+                    lost.note(entry.at);
+                    drop_safely(work);
+                }
                 Work::Anywhere(work) => left.push((entry.at, work)),
             }
         }
