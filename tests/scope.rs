@@ -1,0 +1,4 @@
+//! Cancel scopes.
+mod common;
+#[path = "scope/trouble.rs"]
+mod trouble;
