@@ -14,7 +14,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use super::alarm::Alarm;
@@ -239,12 +239,36 @@ fn spawn_cleaner(orphans: Orphans, at: &'static Location<'static>) -> Result<(),
     let mut orphans = Some(orphans);
     Kernel::with(|kernel| {
         kernel.spawn_cleaner(&mut orphans, at, |orphans| async move {
-            for (_, mut work) in orphans {
-                poll_fn(|cx| poll_cleanup(|| work.as_mut().poll(cx))).await;
-            }
+            let mut left = Left(orphans);
+            left.0.reverse();
+            poll_fn(|cx| left.poll(cx)).await;
         });
     });
     orphans.map_or(Ok(()), Err)
+}
+
+/// Orphans that have not ended; the next to run is the last.
+struct Left(Orphans);
+
+impl Left {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some((_, work)) = self.0.last_mut() {
+            ready!(poll_cleanup(|| work.as_mut().poll(cx)));
+            drop_safely(self.0.pop());
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let mut lost = Lost::default();
+        while let Some((at, work)) = self.0.pop() {
+            lost.note(at);
+            drop_safely(work);
+        }
+        lost.report("clean-ups whose scope was gone did not end before their task was dropped");
+    }
 }
 
 /// Clean-ups that will not run.
