@@ -12,11 +12,19 @@
 //!
 //! | it ends by | what is open inside |
 //! | --- | --- |
-//! | [`CancelScope::cancel`], a deadline of it, [`move_on_after`] | runs its clean-ups first; shields are waited for |
+//! | [`CancelScope::cancel`], its deadline, [`move_on_after`] | cleans up first, shields end |
 //! | [`Task::cancel`](crate::Task::cancel), an awaited handle that is dropped | the same |
 //! | [`timeout`](crate::timeout), [`wait_for`](crate::wait_for) | the same |
 //! | the end of `run`, and of the loop | the same, within the loop's limit for clean-ups |
-//! | `select!`, `try_gather`, any executor or combinator that just drops a future | is dropped: clean-ups that borrow are lost, which is reported; the others become a task |
+//! | `select!`, `try_gather`, whatever just drops a future | is dropped |
+//!
+//! In the last row, which holds for any foreign executor or combinator, clean-ups that borrow are
+//! lost, which is reported; the others become a task.
+//!
+//! What is open inside is cancelled also if it was only lent: after `timeout(d, &mut future)` has
+//! elapsed, a scope in that future is over, and the code after it will not be resumed. (A
+//! [`Task`](crate::Task) that is lent runs on.) What waits for something open waits for its next
+//! poll: a future that is kept, begun, in a variable, and not polled, holds up whoever cancels.
 //!
 //! # Not here
 //! The tree that says who is inside whom (`kernel`), groups of children (`TaskGroup`).
@@ -128,7 +136,7 @@ impl CancelScope {
     }
 
     /// How long the clean-ups may take together, with those of what is open inside; 5 s unless
-    /// set. What is left then is dropped and reported.
+    /// set. What is left then is dropped and reported. The time that shields take does not count.
     pub fn cleanup_limit(self, limit: Duration) -> Self {
         self.state.cleanup_limit.set(limit);
         self

@@ -14,8 +14,10 @@ use crate::pin::pinned;
 /// Waits for `future` for at most `limit`, then drops it.
 ///
 /// The limit counts from this call. A future that is ready wins over a limit that has passed;
-/// only a zero limit polls it exactly once, so that also what just yields is too late. [`Elapsed`] converts into `io::Error`, so that I/O reads
-/// `timeout(d, stream.read(&mut buf)).await??`.
+/// only a zero limit polls it exactly once, so that what just yields is too late. Given by
+/// reference, a plain future can be awaited again afterwards; what is open in it (scopes) has
+/// been cancelled with the limit, see [`scope`](crate::scope). [`Elapsed`] converts into
+/// `io::Error`, so that I/O reads `timeout(d, stream.read(&mut buf)).await??`.
 ///
 /// # Panics
 /// When it has to wait without a running loop on this thread.
