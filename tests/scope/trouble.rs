@@ -11,7 +11,9 @@ use petla::testing::VirtualClock;
 use petla::{CancelScope, EventLoop, now, shield, sleep, spawn, testing, timeout, yield_now};
 
 use crate::common::hand::{Hand, Meddler, hand};
-use crate::common::{Bell, Log, OnDrop, collect_reports, collect_reports_of, panic_text, raise};
+use crate::common::{
+    Bell, Log, OnDrop, collect_reports, collect_reports_of, panic_text, poll_once, raise,
+};
 
 const LONG: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -38,6 +40,36 @@ fn a_limit_that_was_kept_does_not_keep_its_task_from_being_cancelled() {
         let end = timeout(SECOND, task).await.unwrap();
         assert_eq!(end.unwrap_err().reason(), Some("enough"));
     });
+}
+
+#[test]
+fn limits_in_limits_that_are_over_leave_nothing_open() {
+    let clock = VirtualClock::auto();
+    let event_loop = EventLoop::builder().clock(clock.clone()).build().unwrap();
+    let main = async {
+        let task = spawn(async {
+            for yields in [false, true] {
+                let scope = CancelScope::new();
+                let body = scope.run(async move |_| match yields {
+                    true => yield_now().await,
+                    false => raise("in the first poll"),
+                });
+                let limits = timeout(LONG, timeout(LONG, timeout(LONG, body)));
+                let mut limits = Box::pin(limits);
+                match yields {
+                    true => drop(limits.as_mut().await.unwrap()),
+                    false => drop(panic_text(|| poll_once(&mut limits))),
+                }
+            }
+            pending::<()>().await;
+        });
+        sleep(SECOND).await;
+        task.cancel(());
+        timeout(SECOND, task).await.unwrap().unwrap_err();
+    };
+    event_loop.run_until_complete(main).unwrap();
+    event_loop.close().unwrap();
+    assert_eq!(clock.elapsed(), SECOND);
 }
 
 #[test]
