@@ -87,13 +87,14 @@ impl Tree {
         index
     }
 
-    /// Ends a node. Gives its waker, to be dropped, and its parent's, to be woken.
-    pub(super) fn close(&mut self, index: Index) -> [Option<Waker>; 2] {
+    /// Ends a node. Gives its waker, to be dropped, and its parent's, to be woken, with those of
+    /// what is doomed now that it has another parent.
+    pub(super) fn close(&mut self, index: Index) -> ([Option<Waker>; 2], Vec<Waker>) {
         let parent = self.at(index).parent;
+        let mut doomed = Vec::new();
         self.unlink(index);
         while let Some(child) = self.at(index).first_child {
-            self.unlink(child);
-            self.link(child, parent);
+            doomed.extend(self.move_below(child, parent));
         }
         let node = self.nodes.remove(index as usize);
         self.shields -= usize::from(node.kind == Kind::Shield);
@@ -103,15 +104,24 @@ impl Tree {
             Kind::Task => parent.waker.clone(),
             Kind::Scope | Kind::Shield => parent.waker.take(),
         });
-        [node.waker, woken]
+        ([node.waker, woken], doomed)
     }
 
-    /// Puts a node where its future is polled now. What is doomed stays doomed.
-    pub(super) fn move_below(&mut self, index: Index, parent: Option<Index>) {
-        if self.at(index).parent != parent {
-            self.unlink(index);
-            self.link(index, parent);
+    /// Puts a node where its future is polled now. What is doomed stays doomed; gives the wakers
+    /// of what is doomed by this.
+    pub(super) fn move_below(&mut self, index: Index, parent: Option<Index>) -> Vec<Waker> {
+        if self.at(index).parent == parent {
+            return Vec::new();
         }
+        let was_doomed = self.at(index).doomed;
+        self.unlink(index);
+        self.link(index, parent);
+        if was_doomed || !self.at(index).doomed {
+            return Vec::new();
+        }
+        let mut woken = self.doom_below(index);
+        woken.extend(self.at(index).waker.take());
+        woken
     }
 
     /// Dooms what is below a node; gives the wakers of what was not doomed before.
@@ -284,7 +294,7 @@ mod tests {
         let (mut tree, nodes) = nested();
         tree.set_waker(nodes[0], Waker::noop().clone());
         assert!(tree.has_shield_below(nodes[0]));
-        assert!(tree.close(nodes[1])[1].is_some(), "the parent is told");
+        assert!(tree.close(nodes[1]).0[1].is_some(), "the parent is told");
         assert!(tree.has_children(nodes[0]));
         tree.close(nodes[2]);
         assert!(!tree.has_shield_below(nodes[0]) && tree.has_children(nodes[0]));

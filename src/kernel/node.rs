@@ -118,8 +118,9 @@ impl Node {
                 Some(place) => place.index,
                 None => tree.open(parent, kind),
             };
-            tree.move_below(index, parent);
+            let woken = tree.move_below(index, parent);
             drop(tree);
+            woken.into_iter().for_each(wake_safely);
             kernel.note_waker(index, cx.waker());
             Place {
                 home: kernel.id,
@@ -395,9 +396,9 @@ impl Kernel {
     }
 
     pub(super) fn close_node(&self, index: Index) {
-        let [own, parent] = self.scopes.tree.borrow_mut().close(index);
+        let ([own, parent], doomed) = self.scopes.tree.borrow_mut().close(index);
         drop(own);
-        parent.into_iter().for_each(wake_safely);
+        parent.into_iter().chain(doomed).for_each(wake_safely);
     }
 
     /// Is there anything that a loop which closes has to wait for?
