@@ -367,3 +367,49 @@ fn a_loop_that_is_closed_inside_another_on_the_same_clock_does_not_hang() {
         .unwrap();
     assert_eq!(log.take(), ["in time"]);
 }
+
+#[test]
+fn a_limit_that_moves_below_what_is_cancelled_takes_the_scopes_in_it_along() {
+    testing::run(async {
+        for by_task in [false, true] {
+            let begin = now();
+            let task = spawn(async move {
+                let inner = CancelScope::new();
+                let mut limited = Box::pin(timeout(LONG, inner.run(async |_| sleep(LONG).await)));
+                assert!(poll_once(&mut limited).is_pending());
+                let outer = CancelScope::new();
+                let run = outer.run(async |s| {
+                    match by_task {
+                        true => drop(petla::current_task().unwrap().cancel(())),
+                        false => drop(s.cancel(())),
+                    }
+                    shield(yield_now()).await;
+                    let _ = limited.await;
+                });
+                assert!(run.await.is_err());
+            });
+            assert_eq!(task.await.is_err(), by_task);
+            assert_eq!(now(), begin);
+        }
+    });
+}
+
+#[test]
+fn what_a_shield_leaves_open_is_cancelled_with_what_is_around() {
+    testing::run(async {
+        let (begin, outer) = (now(), CancelScope::new());
+        let inner = CancelScope::new();
+        let mut limited = Box::pin(timeout(LONG, inner.run(async |_| sleep(LONG).await)));
+        let run = outer.run(async |s| {
+            s.cancel(());
+            shield(async {
+                assert!(poll_once(&mut limited).is_pending());
+                yield_now().await;
+            })
+            .await;
+            let _ = limited.await;
+        });
+        assert!(run.await.is_err());
+        assert_eq!(now(), begin);
+    });
+}
