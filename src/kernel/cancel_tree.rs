@@ -127,7 +127,9 @@ impl Tree {
     /// Dooms what is below a node; gives the wakers of what was not doomed before.
     pub(super) fn doom_below(&mut self, top: Index) -> Vec<Waker> {
         let mut woken = Vec::new();
-        self.at(top).cancelled = true;
+        if std::mem::replace(&mut self.at(top).cancelled, true) {
+            return woken; // Inherited
+        }
         let mut below = self.children(top);
         while let Some(index) = below.pop() {
             let node = self.at(index);
