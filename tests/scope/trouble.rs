@@ -125,7 +125,7 @@ fn destructors_that_panic_while_a_scope_unwinds_do_not_abort() {
 #[test]
 fn a_body_that_gave_its_value_is_not_rolled_back_by_a_plain_drop() {
     testing::run(async {
-        let log = Log::new();
+        let (reports, log) = (collect_reports(), Log::new());
         let rollback = log.clone();
         let mut run = hand(CancelScope::new().run(async |s| {
             s.on_cancel_static(async move { rollback.push("rolled back") });
@@ -134,7 +134,11 @@ fn a_body_that_gave_its_value_is_not_rolled_back_by_a_plain_drop() {
         run.waits();
         drop(run);
         yield_now().await;
-        assert_eq!(log.len(), 0);
+        assert_eq!(
+            (reports.len(), log.len()),
+            (1, 0),
+            "the one that borrows is lost"
+        );
     });
 }
 
