@@ -21,6 +21,7 @@
 use std::fmt::{self, Debug, Formatter};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::saturating_ns;
@@ -66,6 +67,7 @@ struct Shared {
 /// A loop that runs by the clock.
 struct Member {
     id: LoopId,
+    thread: ThreadId,
     /// What an idle loop waits for, `u64::MAX` if it has no timer. `None`: it is busy.
     idle_until: Option<u64>,
 }
@@ -158,6 +160,7 @@ impl VirtualClock {
     pub(super) fn enter(&self, id: LoopId) {
         let member = Member {
             id,
+            thread: thread::current().id(),
             idle_until: None,
         };
         self.loops().push(member);
@@ -180,7 +183,12 @@ impl VirtualClock {
         }
         let mut loops = self.loops();
         set_idle(&mut loops, id, Some(deadline));
-        if loops.iter().any(Member::is_busy) {
+        // A loop below on this thread's stack waits for this one, which is closed in it.
+        let here = thread::current().id();
+        let others = loops
+            .iter()
+            .filter(|member| member.id == id || member.thread != here);
+        if others.into_iter().any(Member::is_busy) {
             return false;
         }
         let deadlines = loops.iter().filter_map(|member| member.idle_until);

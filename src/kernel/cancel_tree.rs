@@ -64,7 +64,9 @@ pub(super) enum Kind {
 #[derive(Default)]
 pub(super) struct Tree {
     nodes: Slab<Node>,
-    tasks: usize,
+    /// How many tasks have something open in them.
+    busy: usize,
+    shields: usize,
 }
 
 impl Tree {
@@ -80,42 +82,54 @@ impl Tree {
             cancelled: false,
             waker: None,
         }) as Index;
-        self.tasks += usize::from(kind == Kind::Task);
+        self.shields += usize::from(kind == Kind::Shield);
         self.link(index, parent);
         index
     }
 
-    /// Ends a node. Gives its waker, to be dropped, and its parent's, to be woken.
-    pub(super) fn close(&mut self, index: Index) -> [Option<Waker>; 2] {
+    /// Ends a node. Gives its waker, to be dropped, and its parent's, to be woken, with those of
+    /// what is doomed now that it has another parent.
+    pub(super) fn close(&mut self, index: Index) -> ([Option<Waker>; 2], Vec<Waker>) {
         let parent = self.at(index).parent;
+        let mut doomed = Vec::new();
         self.unlink(index);
         while let Some(child) = self.at(index).first_child {
-            self.unlink(child);
-            self.link(child, parent);
+            doomed.extend(self.move_below(child, parent));
         }
         let node = self.nodes.remove(index as usize);
-        self.tasks -= usize::from(node.kind == Kind::Task);
+        self.shields -= usize::from(node.kind == Kind::Shield);
         let parent = parent.map(|parent| self.at(parent));
         let woken = parent.and_then(|parent| match parent.kind {
             // A token: to clone it runs nobody's code. Nobody notes it again.
             Kind::Task => parent.waker.clone(),
             Kind::Scope | Kind::Shield => parent.waker.take(),
         });
-        [node.waker, woken]
+        ([node.waker, woken], doomed)
     }
 
-    /// Puts a node where its future is polled now. What is doomed stays doomed.
-    pub(super) fn move_below(&mut self, index: Index, parent: Option<Index>) {
-        if self.at(index).parent != parent {
-            self.unlink(index);
-            self.link(index, parent);
+    /// Puts a node where its future is polled now. What is doomed stays doomed; gives the wakers
+    /// of what is doomed by this.
+    pub(super) fn move_below(&mut self, index: Index, parent: Option<Index>) -> Vec<Waker> {
+        if self.at(index).parent == parent {
+            return Vec::new();
         }
+        let was_doomed = self.at(index).doomed;
+        self.unlink(index);
+        self.link(index, parent);
+        if was_doomed || !self.at(index).doomed {
+            return Vec::new();
+        }
+        let mut woken = self.doom_below(index);
+        woken.extend(self.at(index).waker.take());
+        woken
     }
 
     /// Dooms what is below a node; gives the wakers of what was not doomed before.
     pub(super) fn doom_below(&mut self, top: Index) -> Vec<Waker> {
         let mut woken = Vec::new();
-        self.at(top).cancelled = true;
+        if std::mem::replace(&mut self.at(top).cancelled, true) {
+            return woken; // Inherited
+        }
         let mut below = self.children(top);
         while let Some(index) = below.pop() {
             let node = self.at(index);
@@ -130,8 +144,11 @@ impl Tree {
 
     /// Makes a scope a shield, or a shield a scope, which may doom it.
     pub(super) fn set_shield(&mut self, index: Index, shield: bool) -> Vec<Waker> {
-        let node = self.at(index);
-        node.kind = if shield { Kind::Shield } else { Kind::Scope };
+        let kind = if shield { Kind::Shield } else { Kind::Scope };
+        self.shields += usize::from(shield);
+        let node = &mut self.nodes[index as usize];
+        let old = std::mem::replace(&mut node.kind, kind);
+        self.shields -= usize::from(old == Kind::Shield);
         let parent = node.parent;
         let exposed = !shield && parent.is_some_and(|parent| self.at(parent).dooms());
         if !exposed || self.at(index).doomed {
@@ -170,6 +187,9 @@ impl Tree {
 
     /// Is a shield open somewhere below the node?
     pub(super) fn has_shield_below(&self, index: Index) -> bool {
+        if self.shields == 0 {
+            return false;
+        }
         let mut below = self.children(index);
         while let Some(index) = below.pop() {
             if self.nodes[index as usize].kind == Kind::Shield {
@@ -180,9 +200,10 @@ impl Tree {
         false
     }
 
-    /// How many scopes are open, tasks not counted.
-    pub(super) fn scopes(&self) -> usize {
-        self.nodes.len() - self.tasks
+    /// Is something open in a task? What is in none, for its task has ended or for its future
+    /// was leaked, nobody will end.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy > 0
     }
 
     fn at(&mut self, index: Index) -> &mut Node {
@@ -202,8 +223,9 @@ impl Tree {
     fn link(&mut self, index: Index, parent: Option<Index>) {
         let Some(parent) = parent else { return };
         let first = self.at(parent).first_child.replace(index);
-        if let Some(first) = first {
-            self.at(first).previous = Some(index);
+        match first {
+            Some(first) => self.at(first).previous = Some(index),
+            None => self.busy += usize::from(self.at(parent).kind == Kind::Task),
         }
         let doomed = self.at(parent).dooms();
         let node = self.at(index);
@@ -222,6 +244,11 @@ impl Tree {
             (Some(previous), _) => self.at(previous).next = next,
             (None, Some(parent)) => self.at(parent).first_child = next,
             (None, None) => {}
+        }
+        if let Some(parent) = parent.map(|parent| self.at(parent))
+            && parent.first_child.is_none()
+        {
+            self.busy -= usize::from(parent.kind == Kind::Task);
         }
     }
 }
@@ -269,13 +296,13 @@ mod tests {
         let (mut tree, nodes) = nested();
         tree.set_waker(nodes[0], Waker::noop().clone());
         assert!(tree.has_shield_below(nodes[0]));
-        assert!(tree.close(nodes[1])[1].is_some(), "the parent is told");
+        assert!(tree.close(nodes[1]).0[1].is_some(), "the parent is told");
         assert!(tree.has_children(nodes[0]));
         tree.close(nodes[2]);
         assert!(!tree.has_shield_below(nodes[0]) && tree.has_children(nodes[0]));
         tree.close(nodes[3]);
         assert!(!tree.has_children(nodes[0]));
-        assert_eq!(tree.scopes(), 0);
+        assert!(!tree.is_busy());
     }
 
     #[test]

@@ -131,8 +131,9 @@ impl Node {
                 Some(place) => place.index,
                 None => tree.open(parent, kind),
             };
-            tree.move_below(index, parent);
+            let woken = tree.move_below(index, parent);
             drop(tree);
+            woken.into_iter().for_each(wake_safely);
             kernel.note_waker(index, cx.waker());
             Place {
                 home: kernel.id,
@@ -189,12 +190,14 @@ impl Node {
         self.is_out
     }
 
-    /// Keeps out what is cancelled above, or lets it in.
-    pub(crate) fn set_shield(&self, shield: bool) {
-        self.with(|kernel, index| {
-            let woken = kernel.scopes.tree.borrow_mut().set_shield(index, shield);
-            woken.into_iter().for_each(wake_safely);
-        });
+    /// Keeps out what is cancelled above, or lets it in; gives the wakers of what that cancels.
+    #[must_use = "what was cancelled is to be woken"]
+    pub(crate) fn set_shield(&self, shield: bool) -> Vec<Waker> {
+        let set = |kernel: &Kernel, index| {
+            let mut tree = kernel.scopes.tree.borrow_mut();
+            tree.set_shield(index, shield)
+        };
+        self.with(set).unwrap_or_default()
     }
 
     /// Closes the node: whoever waits for what is inside is told.
@@ -345,7 +348,8 @@ impl Kernel {
 
     /// The node that a scope beginning now is below; `None` outside of tasks.
     fn current_node(&self) -> Option<Index> {
-        let task = token::current()?;
+        // A task that was refused at birth has no slot, hence no waker.
+        let task = token::current().filter(|task| task.has_slot())?;
         let mut current = self.scopes.current.get();
         if current.task != task.id() {
             current = Current::of(task.id());
@@ -402,14 +406,14 @@ impl Kernel {
     }
 
     pub(super) fn close_node(&self, index: Index) {
-        let [own, parent] = self.scopes.tree.borrow_mut().close(index);
+        let ([own, parent], doomed) = self.scopes.tree.borrow_mut().close(index);
         drop(own);
-        parent.into_iter().for_each(wake_safely);
+        parent.into_iter().chain(doomed).for_each(wake_safely);
     }
 
     /// Is there anything that a loop which closes has to wait for?
     pub(super) fn has_clean_ups(&self) -> bool {
-        self.scopes.cleaners.get() > 0 || self.scopes.tree.borrow().scopes() > 0
+        self.scopes.cleaners.get() > 0 || self.scopes.tree.borrow().is_busy()
     }
 
     /// Is a clean-up being polled?

@@ -14,7 +14,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use super::alarm::Alarm;
@@ -89,6 +89,8 @@ struct Entry<'env> {
 #[derive(Default)]
 pub(super) struct Cleanups<'env> {
     list: RefCell<Vec<Entry<'env>>>,
+    /// The body gave a value, or panicked: those for a cancel are not wanted any more.
+    is_spared: Cell<bool>,
     pruned: Cell<usize>,
 }
 
@@ -103,7 +105,7 @@ impl<'env> Cleanups<'env> {
         let cleanup = Cleanup {
             armed: Rc::clone(&armed),
         };
-        drop(self.prune());
+        self.prune().into_iter().for_each(drop_safely);
         self.list.borrow_mut().push(Entry {
             armed,
             when,
@@ -139,6 +141,7 @@ impl<'env> Cleanups<'env> {
 
     /// Runs them, until `deadline`; each is polled at least once before it is given up.
     pub(super) async fn run(&self, cancelled: bool, deadline: Option<Instant>) {
+        self.is_spared.set(!cancelled);
         let mut alarm = Alarm::default();
         while let Some(entry) = self.next(cancelled) {
             let mut running = Running {
@@ -166,9 +169,12 @@ impl<'env> Cleanups<'env> {
     pub(super) fn orphan(&self) {
         let mut lost = Lost::default();
         let mut left = Vec::new();
-        while let Some(entry) = self.next(true) {
+        while let Some(entry) = self.next(!self.is_spared.get()) {
             match entry.work {
-                Kind::Here(_) => lost.note(entry.at),
+                Kind::Here(work) => {
+                    lost.note(entry.at);
+                    drop_safely(work);
+                }
                 Kind::Anywhere(work) => left.push((entry.at, work)),
             }
         }
@@ -239,12 +245,36 @@ fn spawn_cleaner(orphans: Orphans, at: &'static Location<'static>) -> Result<(),
     let mut orphans = Some(orphans);
     Kernel::with(|kernel| {
         kernel.spawn_cleaner(&mut orphans, at, |orphans| async move {
-            for (_, mut work) in orphans {
-                poll_fn(|cx| poll_cleanup(|| work.as_mut().poll(cx))).await;
-            }
+            let mut left = Left(orphans);
+            left.0.reverse();
+            poll_fn(|cx| left.poll(cx)).await;
         });
     });
     orphans.map_or(Ok(()), Err)
+}
+
+/// Orphans that have not ended; the next to run is the last.
+struct Left(Orphans);
+
+impl Left {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some((_, work)) = self.0.last_mut() {
+            ready!(poll_cleanup(|| work.as_mut().poll(cx)));
+            drop_safely(self.0.pop());
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let mut lost = Lost::default();
+        while let Some((at, work)) = self.0.pop() {
+            lost.note(at);
+            drop_safely(work);
+        }
+        lost.report("clean-ups whose scope was gone did not end before their task was dropped");
+    }
 }
 
 /// Clean-ups that will not run.

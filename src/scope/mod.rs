@@ -26,6 +26,11 @@
 //! What runs beside an open scope in the same body (in a `gather`, say) goes on until that scope
 //! has made way.
 //!
+//! What is open inside is cancelled also if it was only lent: after `timeout(d, &mut future)` has
+//! elapsed, a scope in that future is over, and the code after it will not be resumed. (A
+//! [`Task`](crate::Task) that is lent runs on.) What waits for something open waits for its next
+//! poll: a future that is kept, begun, in a variable, and not polled, holds up whoever cancels.
+//!
 //! # Not here
 //! The tree that says who is inside whom (`kernel`), groups of children (`TaskGroup`).
 
@@ -54,6 +59,7 @@ pub use will::on_cancel;
 use crate::error::{Cancelled, Reason};
 use crate::kernel::{CLEANUP_LIMIT, Kernel, Node};
 use crate::sync::CancelToken;
+use crate::task::token::wake_safely;
 
 /// A handle to one scope: clone it to whoever may cancel it.
 ///
@@ -137,7 +143,7 @@ impl CancelScope {
     }
 
     /// How long the clean-ups may take together, with those of what is open inside; 5 s unless
-    /// set. What is left then is dropped and reported.
+    /// set. What is left then is dropped and reported. The time that shields take does not count.
     pub fn cleanup_limit(self, limit: Duration) -> Self {
         self.state.cleanup_limit.set(limit);
         self
@@ -230,8 +236,7 @@ impl CancelScope {
 
     /// Makes cancellations from outside wait from now on, or lets them in.
     pub fn set_shield(&self, shield: bool) {
-        self.state.shield.set(shield);
-        self.state.node.borrow().set_shield(shield);
+        self.state.set_shield(shield);
     }
 }
 
@@ -268,12 +273,16 @@ impl Debug for CancelScope {
 impl State {
     /// Begins the one run; false if there was one.
     fn start(&self) -> bool {
+        if self.stage.get() != Stage::New {
+            return false;
+        }
         if let Some(limit) = self.limit.take() {
             let now =
                 Kernel::with_current("the deadline of a scope", |kernel| kernel.clock().now());
             self.deadline.set(now.checked_add(limit));
         }
-        self.stage.replace(Stage::Running) == Stage::New
+        self.stage.set(Stage::Running);
+        true
     }
 
     fn take_token(&self) -> Option<CancelToken> {
@@ -290,7 +299,20 @@ impl State {
         };
         self.waker.set(new);
         drop(old);
-        self.node.borrow_mut().open(cx, self.shield.get());
+        // Not borrowed meanwhile: the wakers that it clones and drops may use the handles.
+        let shield = self.shield.get();
+        let mut node = self.node.take();
+        node.open(cx, shield);
+        self.node.replace(node);
+        if self.shield.get() != shield {
+            self.set_shield(!shield);
+        }
+    }
+
+    fn set_shield(&self, shield: bool) {
+        self.shield.set(shield);
+        let woken = self.node.borrow().set_shield(shield);
+        woken.into_iter().for_each(wake_safely);
     }
 
     fn is_cancelled(&self) -> bool {
@@ -322,7 +344,7 @@ impl State {
         if !self.polling.get()
             && let Some(waker) = self.waker.take()
         {
-            waker.wake();
+            wake_safely(waker);
         }
     }
 

@@ -129,6 +129,9 @@ impl<'env> Run<'env> {
         }
         if !self.is_cancelled() {
             let deadline = self.state().deadline.get();
+            if deadline.is_some() {
+                Kernel::with_current("the deadline of a scope", |_| ());
+            }
             if !self.alarm.poll(deadline, cx) {
                 return Poll::Pending;
             }
@@ -177,8 +180,12 @@ impl<'env> Run<'env> {
         if !node.has_children() && work.is_clear() {
             return true;
         }
+        if node.has_shield_inside() {
+            self.cleanup_deadline = None; // a shield takes its time, and not that of clean-ups
+            return false;
+        }
         let deadline = self.cleanup_deadline();
-        if !self.patience.poll(deadline, cx) || node.has_shield_inside() {
+        if !self.patience.poll(deadline, cx) {
             return false;
         }
         report::warning("what was open in a cancelled scope did not end in time and was dropped");
@@ -198,6 +205,7 @@ impl<'env> Run<'env> {
     /// Drops the body by `drop_body` and runs the clean-ups. A panic of the body goes on then.
     pub(crate) async fn finish<T>(mut self, end: End<T>, drop_body: impl FnOnce()) -> Finished<T> {
         let mut end = end;
+        let cancelled = matches!(end, End::Cancelled);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(drop_body)) {
             end = match end {
                 End::Panicked(first) => {
@@ -207,7 +215,6 @@ impl<'env> Run<'env> {
                 _ => End::Panicked(payload),
             };
         }
-        let cancelled = matches!(end, End::Cancelled);
         let deadline = self.cleanup_deadline();
         self.cleanups.run(cancelled, deadline).await;
         let doomed = self.state().node.borrow().is_doomed();

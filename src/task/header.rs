@@ -71,6 +71,9 @@ pub(crate) struct Header {
     flags: Cell<Flags>,
 }
 
+/// Of a task that was refused at birth.
+const NO_SLOT: u32 = u32::MAX;
+
 const _: () = assert!(
     size_of::<Header>() == 56,
     "a waiting task should stay below 140 bytes"
@@ -121,7 +124,7 @@ impl Header {
             joiner: Cell::new(None),
             extra: Cell::new(None),
             id: birth.id,
-            slot: Cell::new(u32::MAX),
+            slot: Cell::new(NO_SLOT),
             loop_index: birth.loop_index,
             flags: Cell::new(birth.flags),
         }
@@ -168,6 +171,10 @@ impl Header {
         let panicked = |failure: &JoinError| failure.is_panic();
         self.if_extra(|extra| extra.failure.as_ref().map(panicked))
             .unwrap_or(false)
+    }
+
+    pub(crate) fn has_slot(&self) -> bool {
+        self.slot.get() != NO_SLOT
     }
 
     pub(crate) fn slot(&self) -> u32 {

@@ -168,15 +168,18 @@ pub(crate) fn drop_safely<T>(value: T) {
     }
 }
 
-/// Makes a run queue the one that wakes on this thread go to, until dropped.
+/// Makes a run queue the one that wakes on this thread go to, until dropped. No task of it runs
+/// yet: one that does belongs to the loop in which this one is closed.
 pub(crate) struct Entered<'a> {
     outer: *const RunQueue<Header>,
+    outer_task: *const Header,
     _queue: PhantomData<&'a RunQueue<Header>>,
 }
 
 pub(crate) fn enter(queue: &RunQueue<Header>) -> Entered<'_> {
     Entered {
         outer: QUEUE.replace(queue),
+        outer_task: TASK.replace(ptr::null()),
         _queue: PhantomData,
     }
 }
@@ -185,6 +188,7 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         pool::clear();
         QUEUE.set(self.outer);
+        TASK.set(self.outer_task);
     }
 }
 

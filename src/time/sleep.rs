@@ -168,6 +168,12 @@ impl Sleep {
         }
     }
 
+    /// Has a poll found it over, or, of a zero sleep, will the next one?
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.when == When::Past
+    }
+
     #[inline]
     fn poll_until(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
         Kernel::with_current("sleep()", |kernel| {

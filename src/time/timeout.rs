@@ -6,8 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::now;
-use super::sleep::{Sleep, after, sleep_until};
+use super::sleep::{Sleep, sleep, sleep_until};
 use crate::error::Elapsed;
 use crate::kernel::{Lazily, Node};
 use crate::pin::pinned;
@@ -15,8 +14,10 @@ use crate::pin::pinned;
 /// Waits for `future` for at most `limit`, then drops it.
 ///
 /// The limit counts from this call. A future that is ready wins over a limit that has passed;
-/// a zero limit still polls it once. [`Elapsed`] converts into `io::Error`, so that I/O reads
-/// `timeout(d, stream.read(&mut buf)).await??`.
+/// only a zero limit polls it exactly once, so that what just yields is too late. Given by
+/// reference, a plain future can be awaited again afterwards; what is open in it (scopes) has
+/// been cancelled with the limit, see [`scope`](crate::scope). [`Elapsed`] converts into
+/// `io::Error`, so that I/O reads `timeout(d, stream.read(&mut buf)).await??`.
 ///
 /// # Panics
 /// When it has to wait without a running loop on this thread.
@@ -38,7 +39,7 @@ use crate::pin::pinned;
 /// });
 /// ```
 pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFuture> {
-    timeout_at(after(now(), limit), future)
+    with_sleep(future, Some(sleep(limit)))
 }
 
 /// Waits for `future` until `deadline`, then drops it. See [`timeout`].
@@ -46,11 +47,7 @@ pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFutu
 /// # Cancel safety
 /// That of `future`.
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    Timeout {
-        future: future.into_future(),
-        sleep: Some(sleep_until(deadline)),
-        node: Node::new(),
-    }
+    with_sleep(future, Some(sleep_until(deadline)))
 }
 
 /// [`timeout`] in asyncio's argument order, with its `None` for no limit.
@@ -67,7 +64,11 @@ pub fn wait_for<F: IntoFuture>(
     future: F,
     limit: impl Into<Option<Duration>>,
 ) -> Timeout<F::IntoFuture> {
-    let sleep = limit.into().map(|limit| sleep_until(after(now(), limit)));
+    with_sleep(future, limit.into().map(sleep))
+}
+
+#[inline]
+fn with_sleep<F: IntoFuture>(future: F, sleep: Option<Sleep>) -> Timeout<F::IntoFuture> {
     Timeout {
         future: future.into_future(),
         sleep,
@@ -92,15 +93,25 @@ impl<F: Future> Future for Timeout<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        // Before the future is polled it is so for a zero limit, from the second poll on.
+        let struck = this.sleep.as_ref().is_some_and(Sleep::is_over);
         if this.node.is_used() {
             this.node.open(cx, false);
             if this.node.make_way() {
                 return Poll::Pending;
             }
-            let _inside = this.node.enter();
-            if let Poll::Ready(value) = this.future.poll(cx) {
+            if struck && end_inside(this.node).is_ready() {
+                return Poll::Ready(Err(Elapsed));
+            }
+            let inside = this.node.enter();
+            let polled = this.future.poll(cx);
+            drop(inside);
+            if let Poll::Ready(value) = polled {
+                this.node.close();
                 return Poll::Ready(Ok(value));
             }
+        } else if struck {
+            return Poll::Ready(Err(Elapsed));
         } else {
             let lazily = Lazily::enter();
             let polled = this.future.poll(cx);
@@ -108,6 +119,7 @@ impl<F: Future> Future for Timeout<F> {
                 *this.node = node;
             }
             if let Poll::Ready(value) = polled {
+                this.node.close();
                 return Poll::Ready(Ok(value));
             }
         }
@@ -126,10 +138,11 @@ impl<F: Future> Future for Timeout<F> {
 #[cold]
 fn end_inside(node: &mut Node) -> Poll<()> {
     node.doom_inside();
-    match node.has_children() || node.make_way() {
-        true => Poll::Pending,
-        false => Poll::Ready(()),
+    if node.has_children() || node.make_way() {
+        return Poll::Pending;
     }
+    node.close(); // the future may be kept
+    Poll::Ready(())
 }
 
 impl<F> Debug for Timeout<F> {
