@@ -166,6 +166,12 @@ impl<T> RunQueue<T> {
         self.live.get()
     }
 
+    /// Will what lives in the slot be polled, without another wake?
+    pub(crate) fn is_awake(&self, index: u32) -> bool {
+        let state = self.slot(index).state.get();
+        state == State::QUEUED || state.is_child() && state.is_woken()
+    }
+
     /// Is there one task at most, and no child of any?
     pub(crate) fn is_lonely(&self) -> bool {
         self.live.get() < 2 && self.blocks.borrow().is_empty()

@@ -56,6 +56,8 @@ mod deadlines;
 mod drops;
 #[path = "scope/elsewhere.rs"]
 mod elsewhere;
+#[path = "scope/kept.rs"]
+mod kept;
 #[path = "scope/limits.rs"]
 mod limits;
 #[path = "scope/shields.rs"]

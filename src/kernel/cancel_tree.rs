@@ -10,8 +10,9 @@
 //!                            └─ shield (nothing above dooms what is in here)
 //! ```
 //!
-//! A cancel *dooms* all that is below, down to shields, and waits until nothing is open there.
-//! A doomed scope drops its body, runs its clean-ups, closes, and never ends: the code after it
+//! A cancel *dooms* all that is below, down to shields, and waits until nothing is open there, but
+//! for what nobody polls: a future may be kept in a variable, begun, and then its clean-ups cannot
+//! run. A doomed scope drops its body, runs its clean-ups, closes, and never ends: the code after it
 //! is not resumed by somebody else's cancel.
 //!
 //! # Invariants
@@ -42,6 +43,9 @@ struct Node {
     doomed: bool,
     /// It was cancelled itself: what is below is doomed.
     cancelled: bool,
+    /// It was woken to make way, or to end as a shield, and has not been polled since. If nobody
+    /// polls it, it is kept somewhere, begun, and nobody waits for it.
+    told: bool,
     /// Of the future whose node it is.
     waker: Option<Waker>,
 }
@@ -80,6 +84,7 @@ impl Tree {
             kind,
             doomed: false,
             cancelled: false,
+            told: false,
             waker: None,
         }) as Index;
         self.shields += usize::from(kind == Kind::Shield);
@@ -133,13 +138,39 @@ impl Tree {
         let mut below = self.children(top);
         while let Some(index) = below.pop() {
             let node = self.at(index);
-            if !node.doomed && node.kind != Kind::Shield {
+            if node.doomed {
+                continue;
+            }
+            node.told = true;
+            woken.extend(node.waker.take());
+            if node.kind != Kind::Shield {
                 node.doomed = true;
-                woken.extend(node.waker.take());
                 below.extend(self.children(index));
             }
         }
         woken
+    }
+
+    /// The node's future is being polled.
+    pub(super) fn note_poll(&mut self, index: Index) {
+        self.at(index).told = false;
+    }
+
+    /// Is something open below the node that still is polled?
+    pub(super) fn is_held(&self, index: Index) -> bool {
+        let mut next = self.nodes[index as usize].first_child;
+        while let Some(child) = next {
+            let child = &self.nodes[child as usize];
+            if !child.told {
+                return true;
+            }
+            next = child.next;
+        }
+        false
+    }
+
+    pub(super) fn is_cancelled(&self, index: Index) -> bool {
+        self.nodes[index as usize].cancelled
     }
 
     /// Makes a scope a shield, or a shield a scope, which may doom it.
@@ -185,17 +216,19 @@ impl Tree {
         self.nodes[index as usize].first_child.is_some()
     }
 
-    /// Is a shield open somewhere below the node?
+    /// Is a shield open somewhere below the node, that still is polled?
     pub(super) fn has_shield_below(&self, index: Index) -> bool {
         if self.shields == 0 {
             return false;
         }
         let mut below = self.children(index);
         while let Some(index) = below.pop() {
-            if self.nodes[index as usize].kind == Kind::Shield {
-                return true;
+            let node = &self.nodes[index as usize];
+            match node.kind {
+                _ if node.told => {}
+                Kind::Shield => return true,
+                Kind::Task | Kind::Scope => below.extend(self.children(index)),
             }
-            below.extend(self.children(index));
         }
         false
     }

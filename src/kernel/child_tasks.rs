@@ -251,13 +251,18 @@ impl Child<'_> {
             Ok(true) => true,
             Ok(false) if self.header().is_pollable() => false,
             // It was cancelled, maybe by itself.
-            Ok(false) => kernel.open_root(self.header()).is_none() && self.cancel(kernel, cx),
+            Ok(false) => !self.is_held_up(kernel) && self.cancel(kernel, cx),
             Err(payload) => {
                 cell::fail_with_panic(self.header(), payload);
                 Kernel::drop_future(self.task);
                 true
             }
         }
+    }
+
+    fn is_held_up(&self, kernel: &Kernel) -> bool {
+        let root = kernel.open_root(self.header());
+        root.is_some_and(|root| kernel.is_held_up(self.header(), root))
     }
 
     /// Drops the future of a child that was asked to end; true if that was all.

@@ -132,6 +132,7 @@ impl Node {
                 None => tree.open(parent, kind),
             };
             let woken = tree.move_below(index, parent);
+            tree.note_poll(index);
             drop(tree);
             woken.into_iter().for_each(wake_safely);
             kernel.note_waker(index, cx.waker());
@@ -169,7 +170,17 @@ impl Node {
         self.with(|kernel, index| kernel.has_open_scopes(index)) == Some(true)
     }
 
-    /// Is a shield open inside?
+    /// Has what is inside been cancelled?
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.with(|kernel, index| kernel.scopes.tree.borrow().is_cancelled(index)) == Some(true)
+    }
+
+    /// Is something open inside that still is polled?
+    pub(crate) fn is_held(&self) -> bool {
+        self.with(Kernel::is_held) == Some(true)
+    }
+
+    /// Is a shield open inside, that still is polled?
     pub(crate) fn has_shield_inside(&self) -> bool {
         let has = |kernel: &Kernel, index| kernel.scopes.tree.borrow().has_shield_below(index);
         self.with(has) == Some(true)
@@ -398,6 +409,10 @@ impl Kernel {
 
     pub(super) fn has_open_scopes(&self, index: Index) -> bool {
         self.scopes.tree.borrow().has_children(index)
+    }
+
+    pub(super) fn is_held(&self, index: Index) -> bool {
+        self.scopes.tree.borrow().is_held(index)
     }
 
     pub(super) fn doom_below(&self, index: Index) {

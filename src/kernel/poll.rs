@@ -275,7 +275,7 @@ impl Kernel {
         }
         if let Some(root) = self.open_root(header) {
             self.doom_below(root);
-            if self.poll_now(&ready) || self.has_open_scopes(root) {
+            if self.poll_now(&ready) || self.is_held_up(header, root) {
                 return;
             }
         }
@@ -313,6 +313,12 @@ impl Kernel {
         let ended = will.poll(cx).is_ready();
         header.set_will(will);
         ended
+    }
+
+    /// Is there something open in a cancelled task, below its node, that will still end? Not if it
+    /// was told and the task rests without having polled it.
+    pub(super) fn is_held_up(&self, header: &Header, root: u32) -> bool {
+        self.is_held(root) || self.has_open_scopes(root) && self.run.is_awake(header.slot())
     }
 
     /// The task's own node, if a scope is open below it that can still be polled.

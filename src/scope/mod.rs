@@ -17,6 +17,7 @@
 //! | [`timeout`](crate::timeout), [`wait_for`](crate::wait_for) | goes first |
 //! | a [`TaskGroup`](crate::TaskGroup)'s failure or cancel | goes first |
 //! | the end of `run`, `EventLoop::close` | goes first, within the loop's limit |
+//! | `EventLoop::stop`, a second SIGINT: the main future | is dropped |
 //! | `select!`, `try_gather`, any other executor or combinator | is dropped |
 //!
 //! What *goes first* drops its bodies and runs its clean-ups, inside out; shields are waited for.
@@ -28,8 +29,9 @@
 //!
 //! What is open inside is cancelled also if it was only lent: after `timeout(d, &mut future)` has
 //! elapsed, a scope in that future is over, and the code after it will not be resumed. (A
-//! [`Task`](crate::Task) that is lent runs on.) What waits for something open waits for its next
-//! poll: a future that is kept, begun, in a variable, and not polled, holds up whoever cancels.
+//! [`Task`](crate::Task) that is lent runs on.) What was begun and is kept, unpolled, cannot make
+//! way, and its clean-ups are lost: a task that rests without polling it is cancelled all the same,
+//! a scope or a timeout ends when the time for clean-ups is up.
 //!
 //! # Not here
 //! The tree that says who is inside whom (`kernel`), groups of children (`TaskGroup`).

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::sleep::{Sleep, sleep, sleep_until};
 use crate::error::Elapsed;
-use crate::kernel::{Lazily, Node};
+use crate::kernel::{CLEANUP_LIMIT, Lazily, Node};
 use crate::pin::pinned;
 
 /// Waits for `future` for at most `limit`, then drops it.
@@ -93,56 +93,92 @@ impl<F: Future> Future for Timeout<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // Before the future is polled it is so for a zero limit, from the second poll on.
-        let struck = this.sleep.as_ref().is_some_and(Sleep::is_over);
         if this.node.is_used() {
-            this.node.open(cx, false);
-            if this.node.make_way() {
-                return Poll::Pending;
-            }
-            if struck && end_inside(this.node).is_ready() {
-                return Poll::Ready(Err(Elapsed));
-            }
-            let inside = this.node.enter();
-            let polled = this.future.poll(cx);
-            drop(inside);
-            if let Poll::Ready(value) = polled {
-                this.node.close();
-                return Poll::Ready(Ok(value));
-            }
-        } else if struck {
+            return poll_in_node(this.future, this.sleep, this.node, cx);
+        }
+        // Before the future is polled it is so for a zero limit, from the second poll on.
+        if this.sleep.as_ref().is_some_and(Sleep::is_over) {
             return Poll::Ready(Err(Elapsed));
-        } else {
-            let lazily = Lazily::enter();
-            let polled = this.future.poll(cx);
-            if let Some(node) = lazily.leave(cx) {
-                *this.node = node;
-            }
-            if let Poll::Ready(value) = polled {
-                this.node.close();
-                return Poll::Ready(Ok(value));
-            }
+        }
+        let lazily = Lazily::enter();
+        let polled = this.future.poll(cx);
+        if let Some(node) = lazily.leave(cx) {
+            *this.node = node;
+        }
+        if let Poll::Ready(value) = polled {
+            this.node.close();
+            return Poll::Ready(Ok(value));
         }
         match this.sleep {
-            Some(sleep) => ready!(Pin::new(sleep).poll(cx)),
+            Some(sleep) => ready!(Pin::new(&mut *sleep).poll(cx)),
             None => return Poll::Pending,
         }
         if this.node.is_used() {
-            ready!(end_inside(this.node));
+            return end_inside(this.sleep, this.node, cx);
         }
         Poll::Ready(Err(Elapsed))
     }
 }
 
-/// The time is up: scopes inside run their clean-ups before the future is dropped.
+/// A poll of a timeout with a scope inside.
 #[cold]
-fn end_inside(node: &mut Node) -> Poll<()> {
+fn poll_in_node<F: Future>(
+    future: Pin<&mut F>,
+    sleep: &mut Option<Sleep>,
+    node: &mut Node,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output, Elapsed>> {
+    node.open(cx, false);
+    if node.make_way() {
+        return Poll::Pending;
+    }
+    if sleep.as_ref().is_some_and(Sleep::is_over)
+        && let Poll::Ready(elapsed) = end_inside(sleep, node, cx)
+    {
+        return Poll::Ready(elapsed);
+    }
+    let inside = node.enter();
+    let polled = future.poll(cx);
+    drop(inside);
+    if let Poll::Ready(value) = polled {
+        node.close();
+        return Poll::Ready(Ok(value));
+    }
+    if !node.is_cancelled() {
+        match sleep {
+            Some(sleep) => ready!(Pin::new(sleep).poll(cx)),
+            None => return Poll::Pending,
+        }
+    }
+    end_inside(sleep, node, cx)
+}
+
+/// The time is up: scopes inside run their clean-ups before the future is dropped. What is not
+/// polled any more is given up after [`CLEANUP_LIMIT`].
+#[cold]
+fn end_inside<T>(
+    limit: &mut Option<Sleep>,
+    node: &mut Node,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, Elapsed>> {
+    let first = !node.is_cancelled();
     node.doom_inside();
-    if node.has_children() || node.make_way() {
+    if node.has_children() {
+        let Some(limit) = limit else {
+            return Poll::Pending;
+        };
+        if first {
+            limit.reset(super::sleep::after(super::now(), CLEANUP_LIMIT));
+        }
+        if Pin::new(limit).poll(cx).is_pending() || node.is_held() {
+            return Poll::Pending;
+        }
+    }
+    if node.make_way() {
         return Poll::Pending;
     }
     node.close(); // the future may be kept
-    Poll::Ready(())
+    Poll::Ready(Err(Elapsed))
 }
 
 impl<F> Debug for Timeout<F> {
