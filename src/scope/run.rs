@@ -14,9 +14,9 @@
 //!   cancels above waits for them.
 
 use std::any::Any;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -216,7 +216,15 @@ impl<'env> Run<'env> {
             };
         }
         let deadline = self.cleanup_deadline();
-        self.cleanups.run(cancelled, deadline).await;
+        {
+            let mut cleaning = pin!(self.cleanups.run(cancelled, deadline));
+            // Whoever waits for this sees that it is polled.
+            poll_fn(|cx| {
+                self.state().open(cx);
+                cleaning.as_mut().poll(cx)
+            })
+            .await;
+        }
         let doomed = self.state().node.borrow().is_doomed();
         self.state().finish();
         match (end, self.state().cause()) {
