@@ -1,7 +1,8 @@
 //! `gather!` and `try_gather!`: futures of different types, in place.
 //!
 //! The futures stand in a struct for their number, one field each, which both macros share;
-//! which of them have ended is a bit each.
+//! which of them have ended is a bit each. A poll polls all that have not: up to twelve polls cost
+//! less than places for them on the loop, which a longer list has (`turns`).
 //!
 //! # Not here
 //! Lists of any length: `gather`, `try_gather`.
@@ -12,7 +13,6 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::turns::Turns;
 use crate::pin::pinned;
 
 /// Waits for all of several futures of different types: `let (a, b) = gather!(f(), g()).await`.
@@ -50,7 +50,7 @@ macro_rules! gather {
 /// [`try_gather`](fn@crate::try_gather).
 ///
 /// # Errors
-/// The first error of a future, in time.
+/// The first error of a future, in time; of two in one poll, that of the one written first.
 ///
 /// # Cancel safety
 /// **Loses data**: what the others have given so far. Each unfinished future is dropped.
@@ -246,11 +246,11 @@ tuples! {
         8 i I Ti, 9 j J Tj, 10 k K Tk, 11 l L Tl;
 }
 
-/// Which futures have not ended, and whose turn it is.
+/// Which futures have not ended, and whose turn it is. Bits, one each.
 struct Crew {
-    turns: Turns,
-    /// A bit each.
     left: u16,
+    /// Those that this poll has not polled yet.
+    rest: u16,
     /// Between two polls. Not before the result was given, nor after a panic.
     waits: bool,
 }
@@ -258,28 +258,26 @@ struct Crew {
 impl Crew {
     fn new(count: u32) -> Self {
         Crew {
-            turns: Turns::new(),
             left: (1 << count) - 1,
+            rest: 0,
             waits: true,
         }
     }
 
-    fn enter(&mut self, cx: &Context<'_>) {
+    fn enter(&mut self) {
         assert!(
             mem::take(&mut self.waits),
             "a `gather!` was polled again after it gave its results, or after a future panicked"
         );
-        let left = self.left;
-        self.turns
-            .enter(cx, (0..u16::BITS).filter(|index| left & 1 << index != 0));
+        self.rest = self.left;
     }
 
     /// The next future to end; `None` when all have.
     fn next<P: Places>(&mut self, mut all: Pin<&mut P>, cx: &mut Context<'_>) -> Poll<Option<u32>> {
-        while let Some(index) = self.turns.next() {
-            let poll = |cx: &mut Context<'_>| all.as_mut().poll_one(index, cx);
-            if self.turns.poll(index, cx, poll) {
-                self.turns.remove(index);
+        while self.rest != 0 {
+            let index = self.rest.trailing_zeros();
+            self.rest &= !(1 << index);
+            if all.as_mut().poll_one(index, cx) {
                 self.left &= !(1 << index);
                 return Poll::Ready(Some(index));
             }
@@ -289,11 +287,6 @@ impl Crew {
         }
         self.waits = true;
         Poll::Pending
-    }
-
-    /// Gives the places back.
-    fn leave(&mut self) {
-        self.turns = Turns::new();
     }
 }
 
@@ -334,9 +327,8 @@ impl<G: GatherTuple> Future for GatherAll<G> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G::Output> {
         let mut this = self.project();
-        this.crew.enter(cx);
+        this.crew.enter();
         while ready!(this.crew.next(this.places.as_mut(), cx)).is_some() {}
-        this.crew.leave();
         Poll::Ready(this.places.take())
     }
 }
@@ -366,7 +358,7 @@ impl<G: GatherTuple<Places: TryPlaces>> Future for TryGatherAll<G> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        this.crew.enter(cx);
+        this.crew.enter();
         let end = loop {
             let Some(mut places) = this.places.as_mut().as_pin_mut() else {
                 unreachable!("`enter` panics then");
@@ -379,7 +371,6 @@ impl<G: GatherTuple<Places: TryPlaces>> Future for TryGatherAll<G> {
             }
         };
         this.places.set(None);
-        this.crew.leave();
         Poll::Ready(end)
     }
 }

@@ -112,10 +112,7 @@ fn as_many_tasks_are_waited_for() {
 fn the_siblings_of_a_child_that_was_woken_are_not_polled() {
     within(async {
         let (knobs, futures) = switches(12);
-        let mut rest = futures.into_iter();
-        let mut next = || rest.next().unwrap();
-        let few = petla::gather!(next(), next(), next());
-        let all = spawn(async move { petla::gather!(few, gather(rest)).await });
+        let all = spawn(gather(futures));
         yield_now().await;
         for knob in &knobs {
             knob.wake();
