@@ -98,6 +98,20 @@ pub fn yield_now() -> YieldNow {
     YieldNow { yielded: false }
 }
 
+/// A sleep whose time begins with its first poll: then nobody reads the clock for a wait that does
+/// not take place.
+#[inline]
+pub(super) fn sleep_later(duration: Duration) -> Sleep {
+    if duration.is_zero() {
+        return sleep(duration);
+    }
+    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    Sleep {
+        when: When::After(nanos),
+        timer: None,
+    }
+}
+
 /// `start + duration`, or a moment that will not come.
 pub(crate) fn after(start: Instant, duration: Duration) -> Instant {
     start.checked_add(duration).unwrap_or_else(|| start + FAR)
@@ -129,8 +143,15 @@ enum When {
     /// A zero sleep that has not yielded yet.
     Yield,
     At(Instant),
+    /// So many nanoseconds after the first poll.
+    After(u64),
     Past,
 }
+
+const _: () = assert!(
+    size_of::<When>() == size_of::<Instant>(),
+    "a timeout is small"
+);
 
 /// See [`sleep`]. Plain data, so `Send + Sync`; a loop that polls it takes it over from another.
 #[must_use = "futures do nothing unless awaited"]
@@ -145,6 +166,7 @@ impl Sleep {
     pub fn deadline(&self) -> Instant {
         match self.when {
             When::At(at) => at,
+            When::After(nanos) => after(now(), Duration::from_nanos(nanos)),
             When::Yield | When::Past => now(),
         }
     }
@@ -205,6 +227,11 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.when {
             When::At(at) => self.poll_until(at, cx),
+            When::After(nanos) => {
+                let at = after(now(), Duration::from_nanos(nanos));
+                self.when = When::At(at);
+                self.poll_until(at, cx)
+            }
             When::Past => Poll::Ready(()),
             When::Yield => {
                 self.when = When::Past;

@@ -6,14 +6,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::sleep::{Sleep, sleep, sleep_until};
+use super::sleep::{Sleep, sleep_later, sleep_until};
 use crate::error::Elapsed;
 use crate::kernel::{CLEANUP_LIMIT, Lazily, Node};
 use crate::pin::pinned;
 
 /// Waits for `future` for at most `limit`, then drops it.
 ///
-/// The limit counts from this call. A future that is ready wins over a limit that has passed;
+/// The limit counts from the first poll that has to wait: one that has not costs no look at the
+/// clock. A future that is ready wins over a limit that has passed;
 /// only a zero limit polls it exactly once, so that what just yields is too late. Given by
 /// reference, a plain future can be awaited again afterwards; what is open in it (scopes) has
 /// been cancelled with the limit, see [`scope`](crate::scope). [`Elapsed`] converts into
@@ -27,7 +28,7 @@ use crate::pin::pinned;
 ///
 /// # asyncio
 /// `wait_for(future, limit)` and `timeout(limit)`: here the future is dropped, so there is no
-/// cancellation to swallow.
+/// cancellation to swallow. As there, the limit begins with the wait, not with this call.
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,7 +40,7 @@ use crate::pin::pinned;
 /// });
 /// ```
 pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFuture> {
-    with_sleep(future, Some(sleep(limit)))
+    with_sleep(future, Some(sleep_later(limit)))
 }
 
 /// Waits for `future` until `deadline`, then drops it. See [`timeout`].
@@ -64,7 +65,7 @@ pub fn wait_for<F: IntoFuture>(
     future: F,
     limit: impl Into<Option<Duration>>,
 ) -> Timeout<F::IntoFuture> {
-    with_sleep(future, limit.into().map(sleep))
+    with_sleep(future, limit.into().map(sleep_later))
 }
 
 #[inline]

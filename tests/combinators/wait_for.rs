@@ -1,6 +1,6 @@
 //! `Task::wait_for`, and `wait_for` of plain futures: limits, zero limits, and what is lost.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::{pending, ready};
 use std::rc::Rc;
 use std::time::Duration;
