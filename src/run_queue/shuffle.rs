@@ -135,7 +135,7 @@ mod tests {
         for _ in 0..queue.begin_batch() {
             let ready = queue.next().unwrap();
             assert!(slots[..3].contains(&ready.slot));
-            queue.wake_slot(slots[3..][ready.slot as usize % 3]);
+            _ = queue.wake_slot(slots[3..][ready.slot as usize % 3]);
         }
         assert_eq!(queue.begin_batch(), 3);
     }

@@ -70,7 +70,9 @@ fn what_is_polled_beside_is_waited_for() {
                 });
                 pending::<()>().await
             });
-            petla::gather!(keep(scope()), polled, shield(sleep(2 * SECOND))).await;
+            let both = petla::gather!(polled, shield(sleep(2 * SECOND)));
+            let ((), (result, ())) = petla::gather!(keep(scope()), both).await;
+            result.unwrap();
         });
         yield_now().await;
         let before = now();
