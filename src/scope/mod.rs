@@ -280,7 +280,13 @@ impl State {
         };
         self.waker.set(new);
         drop(old);
-        self.node.borrow_mut().open(cx, self.shield.get());
+        // Not borrowed: the wakers that it clones and drops may come back here.
+        let (mut node, shield) = (self.node.take(), self.shield.get());
+        node.open(cx, shield);
+        self.node.replace(node);
+        if self.shield.get() != shield {
+            self.node.borrow().set_shield(!shield);
+        }
     }
 
     fn is_cancelled(&self) -> bool {
