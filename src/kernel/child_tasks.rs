@@ -67,13 +67,17 @@ impl<'env> ChildTasks<'env> {
     pub(crate) fn enter(&self, cx: &Context<'_>) {
         Kernel::with_current("TaskGroup::run()", |kernel| {
             let mut home = self.home.borrow_mut();
-            if home.strong_count() == 0 {
+            if home.ptr_eq(&Weak::new()) {
                 *home = kernel.this.clone();
             }
             assert_home(&home, kernel);
+            drop(home);
+            // Fresh the first time alone, when there are no children.
+            let (_, block) = self.children.borrow_mut().open();
+            if let Some(block) = block {
+                kernel.begin_block(block, cx.waker());
+            }
         });
-        // Fresh the first time alone, when there are no children.
-        self.children.borrow_mut().enter(cx);
     }
 
     /// Spawns a child: it is polled first by the group's next poll. For a reason not to, it never
@@ -88,6 +92,9 @@ impl<'env> ChildTasks<'env> {
         refused: Option<Cancelled>,
     ) -> Task<F::Output> {
         Kernel::with_current("TaskGroup::spawn()", |kernel| {
+            if refused.is_none() {
+                assert_home(&self.home.borrow(), kernel);
+            }
             let task = kernel.make_cell(future, at, Flags::NEW);
             // SAFETY: a new cell with HANDLE set, and `F::Output` by its making.
             let handle = unsafe { Task::new(task) };
@@ -101,7 +108,6 @@ impl<'env> ChildTasks<'env> {
     }
 
     fn insert(&self, kernel: &Kernel, task: NonNull<Header>) {
-        assert_home(&self.home.borrow(), kernel);
         let index = self.tasks.borrow_mut().insert(Some(Child::new(task))) as u32;
         let block = self.children.borrow().block();
         let block = block.expect("the group has been polled: it has a block");
@@ -114,8 +120,10 @@ impl<'env> ChildTasks<'env> {
     /// Polls those that were woken; calls `failed` for each that panicked.
     pub(crate) fn poll(&self, node: &Node, mut failed: impl FnMut(Failed)) {
         loop {
-            let Some(index) = self.children.borrow_mut().next() else {
-                return;
+            let next = self.children.borrow_mut().take_next();
+            let Some(index) = next else {
+                let parent = self.children.borrow().postpone();
+                return parent.into_iter().for_each(token::wake_safely);
             };
             let waker = self.children.borrow_mut().waker(index);
             let child = self.tasks.borrow_mut()[index as usize].take();
@@ -161,20 +169,38 @@ impl<'env> ChildTasks<'env> {
         self.tasks.borrow().len()
     }
 
-    /// Drops all children: the group is dropped by code that does not wait.
-    pub(crate) fn clear(&self) {
-        let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
-        let home = self.home.borrow().upgrade();
+    /// Drops all children, by code that does not wait; calls `failed` for each that panicked.
+    pub(crate) fn clear(&self, mut failed: impl FnMut(Failed)) {
+        let mut tasks = std::mem::take(&mut *self.tasks.borrow_mut());
         let block = self.children.borrow().block();
-        if let (Some(kernel), Some(block)) = (&home, block) {
-            for (index, _) in &tasks {
-                kernel.run.remove_child(block, index as u32);
+        self.with_home(|home| {
+            if let (Some(kernel), Some(block)) = (home, block) {
+                for (index, _) in &tasks {
+                    kernel.run.remove_child(block, index as u32);
+                }
             }
+            for child in tasks.drain().flatten() {
+                child.abandon(home, &mut failed);
+            }
+        });
+    }
+
+    /// Calls `f` with the group's loop, if it is there.
+    fn with_home(&self, mut f: impl FnMut(Option<&Kernel>)) {
+        let home = self.home.borrow().clone();
+        if let Some(kernel) = home.upgrade() {
+            return f(Some(&kernel));
         }
-        for (_, child) in tasks {
-            if let Some(child) = child {
-                child.abandon(home.as_deref());
+        // While its last owner drops it, it is there all the same, and current.
+        let is_closing = Kernel::with(|kernel| {
+            let is_home = std::ptr::eq(home.as_ptr(), kernel);
+            if is_home {
+                f(Some(kernel));
             }
+            is_home
+        });
+        if is_closing != Some(true) {
+            f(None);
         }
     }
 }
@@ -188,8 +214,18 @@ fn assert_home(home: &Weak<Kernel>, kernel: &Kernel) {
 
 impl Drop for ChildTasks<'_> {
     fn drop(&mut self) {
-        self.clear();
+        self.clear(report_failed);
     }
+}
+
+/// For a group that gives no error any more.
+pub(crate) fn report_failed(failed: Failed) {
+    let task = Some(&failed.task);
+    report::report(
+        "a child of a dropped group panicked",
+        task,
+        Some(&failed.panic),
+    );
 }
 
 /// The loop's share of a task cell, held by the group.
@@ -225,6 +261,7 @@ impl Child<'_> {
         match polled {
             Ok(true) => true,
             Ok(false) if self.header().is_pollable() => false,
+            Ok(false) if self.header().is(Flags::OVER) => self.cancel(),
             // It was cancelled, maybe by itself.
             Ok(false) => kernel.open_root(self.header()).is_none() && self.cancel(),
             Err(payload) => {
@@ -246,17 +283,10 @@ impl Child<'_> {
         true
     }
 
-    /// Ends it without the group, whose loop may be gone.
-    fn abandon(mut self, home: Option<&Kernel>) {
+    /// Ends it at once, whether its loop is there or not.
+    fn abandon(mut self, home: Option<&Kernel>, failed: &mut impl FnMut(Failed)) {
         self.cancel();
-        self.finish(home, &mut |failed| {
-            let task = Some(&failed.task);
-            report::report(
-                "a child of a dropped group panicked",
-                task,
-                Some(&failed.panic),
-            );
-        });
+        self.finish(home, failed);
     }
 
     /// Gives the share up. A panic is the group's: the handle says that there was one.

@@ -24,6 +24,7 @@ use std::task::{Context, Waker};
 use super::{Kernel, on_loop};
 use crate::context;
 use crate::mailbox::LoopId;
+use crate::run_queue::Parent;
 use crate::task::Header;
 use crate::task::token::{self, wake_safely};
 
@@ -65,22 +66,33 @@ impl Children {
 
     /// Begins a poll of the parent.
     pub(crate) fn enter(&mut self, cx: &Context<'_>) -> Place {
-        self.due = Kernel::with(|kernel| kernel.budget.is_spent()) == Some(true);
+        let (place, block) = self.open();
+        if let Some(block) = block {
+            Kernel::with(|kernel| kernel.begin_block(block, cx.waker()));
+        }
+        place
+    }
+
+    /// The same but for the waker, which is foreign code: the number of the block that is to
+    /// [begin](Kernel::begin_block).
+    pub(super) fn open(&mut self) -> (Place, Option<u32>) {
+        // One child at least, also for a child that is the last in its own parent's budget:
+        // it might be the last each time.
+        self.due = false;
         let here = Kernel::with(Kernel::id);
         let mut place = Place::Same;
         if self.block.map(|block| block.home) != here {
             self.leave();
             place = Place::Fresh;
         }
-        Kernel::with(|kernel| {
-            let block = *self.block.get_or_insert_with(|| Block {
+        let block = Kernel::with(|kernel| {
+            let block = self.block.get_or_insert_with(|| Block {
                 home: kernel.id,
                 number: kernel.run.make_block(),
             });
-            kernel.begin_block(block.number, cx.waker());
-            place
-        })
-        .unwrap_or(Place::Nowhere)
+            block.number
+        });
+        (block.map_or(Place::Nowhere, |_| place), block)
     }
 
     /// Gives child `index` a place; it will be polled by this poll of the parent.
@@ -95,8 +107,17 @@ impl Children {
     /// then the parent has been woken again, for the rest.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<u32> {
+        let next = self.take_next();
+        if self.due && next.is_none() {
+            self.postpone().into_iter().for_each(wake_safely);
+        }
+        next
+    }
+
+    /// The same, but the parent is not woken: [`postpone`](Children::postpone) says who it is.
+    #[inline]
+    pub(super) fn take_next(&mut self) -> Option<u32> {
         if self.due {
-            self.postpone();
             return None;
         }
         let next = self.with_block(|kernel, block| kernel.run.next_child(block));
@@ -141,14 +162,16 @@ impl Children {
         self.due
     }
 
-    /// Leaves whoever is ready to the next poll.
+    /// Leaves whoever is ready to the next poll, if the loop is due for a look; gives the parent,
+    /// which is to be woken for that.
     #[cold]
-    fn postpone(&mut self) {
+    pub(super) fn postpone(&self) -> Parent {
         let left = |kernel: &Kernel, block| kernel.run.has_woken_children(block);
-        if self.with_block(left) == Some(true) {
-            context::postpone();
-            self.wake_parent();
+        if !self.due || self.with_block(left) != Some(true) {
+            return None;
         }
+        context::postpone();
+        self.with_block(|kernel, block| kernel.run.take_parent(block))?
     }
 
     fn wake_parent(&mut self) {

@@ -64,7 +64,7 @@ use crate::task::report::{self, Report};
 use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
 use budget::Budget;
-pub(crate) use child_tasks::ChildTasks;
+pub(crate) use child_tasks::{ChildTasks, Failed, report_failed};
 pub(crate) use children::{Children, Place};
 use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};

@@ -46,6 +46,10 @@ impl Flags {
     /// It is nothing but clean-ups: a loop that closes does not cancel it.
     pub(crate) const CLEANER: Flags = Flags(1 << 9);
 
+    /// A child of a group that failed: it is cancelled, and its future is not to be polled again,
+    /// whatever is open in it.
+    pub(crate) const OVER: Flags = Flags(1 << 10);
+
     /// There is an extra part: spares the common task a look at it.
     const EXTRA: Flags = Flags(1 << 8);
 
