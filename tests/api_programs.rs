@@ -62,7 +62,13 @@ mod p13_errors {
     #[test]
     fn errors_convert_by_the_question_mark() {
         main();
-        assert_eq!(petla::run(f()).unwrap_err().to_string().contains("No such file"), true);
+        assert_eq!(
+            petla::run(f())
+                .unwrap_err()
+                .to_string()
+                .contains("No such file"),
+            true
+        );
         assert_eq!(petla::run(g()).unwrap(), 5);
         assert_eq!(petla::run(h()).unwrap(), 3);
     }
