@@ -361,7 +361,7 @@ async fn in_line(wrap: impl AsyncFn(Vec<std::pin::Pin<Box<dyn Future<Output = ()
         for _ in 0..10 {
             yield_now().await;
         }
-        all.add_permits(MANY);
+        all.add_permits(MANY / 2);
     }));
     wrap(children).await;
     assert!(log.take().into_iter().eq(0..MANY));
