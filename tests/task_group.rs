@@ -5,7 +5,8 @@
 //!
 //! | asyncio | here |
 //! | --- | --- |
-//! | B36 to B48, G1 to G9, G11 to G15, T10 | `asyncio.rs` |
+//! | B36 to B48 | `bugs.rs`, with G11, G12, G14 and G15 |
+//! | G1 to G9, G13, T10 | `behaviours.rs` |
 //! | B40, G11: a count of cancels | there is none; the tests show that nothing is left of a cancel |
 //! | B47: `GeneratorExit` | there is none: a future that is dropped is told nothing |
 //! | G7: a body that catches the cancel | cannot be written; its destructor can panic, as in G4 |
@@ -24,14 +25,22 @@ use std::time::Duration;
 
 use petla::{ErrorGroup, TaskGroup};
 
-#[path = "task_group/asyncio.rs"]
-mod asyncio;
+#[path = "task_group/behaviours.rs"]
+mod behaviours;
+#[path = "task_group/bugs.rs"]
+mod bugs;
 #[path = "task_group/children.rs"]
 mod children;
 #[path = "task_group/elsewhere.rs"]
 mod elsewhere;
+#[path = "task_group/ends.rs"]
+mod ends;
 #[path = "task_group/random.rs"]
 mod random;
+#[path = "task_group/reentry.rs"]
+mod reentry;
+#[path = "task_group/start.rs"]
+mod start;
 
 const TICK: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);

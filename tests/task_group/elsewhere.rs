@@ -1,4 +1,4 @@
-//! Groups without a loop, on the wrong one, under foreign pollers, and when their loop goes away.
+//! Groups without a loop, on the wrong one, on their way, and when their loop goes away.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
@@ -7,11 +7,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use petla::testing::{VirtualClock, run};
-use petla::{CancelScope, EventLoop, TaskGroup, all_tasks, gather, shield, spawn, yield_now};
+use petla::{
+    CancelScope, EventLoop, TaskGroup, all_tasks, current_task, gather, shield, sleep, spawn,
+    timeout, yield_now,
+};
 
-use crate::common::hand::{Hand, Meddler, hand};
-use crate::common::{Drops, KeepWaker, Log, OnDrop, panic_text};
-use crate::{Failed, Group};
+use crate::common::hand::{Hand, Meddler, hand, leak};
+use crate::common::{
+    Bell, Drops, KeepWaker, Log, OnDrop, bump, collect_reports, panic_text, raise,
+};
+use crate::{Failed, Group, SECOND, TICK};
 
 type Ended = Result<(), Failed>;
 
@@ -136,144 +141,80 @@ fn when_the_last_owner_drops_the_loop_all_tasks_names_no_child_that_is_gone() {
 }
 
 #[test]
-fn a_waker_whose_destructor_spawns_in_the_group_does_so() {
+fn a_group_may_be_polled_by_one_task_and_then_by_another() {
     run(async {
-        let kept: Rc<RefCell<Option<Group<'static>>>> = Rc::default();
-        let keep = kept.clone();
+        let done = Rc::new(Cell::new(0));
+        let count = done.clone();
         let mut group = hand(TaskGroup::run(async move |g: &Group<'static>| {
-            keep.replace(Some(g.clone()));
-            pending::<()>().await
-        }));
-        let spawner = kept.clone();
-        let meddler = Meddler::waker(false, move || {
-            spawner.borrow().as_ref().unwrap().spawn(async {});
-        });
-        assert!(group.poll_with(&meddler).is_pending());
-        drop(meddler);
-        group.waits();
-        assert!(Meddler::has_meddled());
-        let g = kept.take().unwrap();
-        assert_eq!(g.len(), 1);
-        group.waits();
-        assert_eq!(g.len(), 0, "it was polled, and has ended");
-    });
-}
-
-#[test]
-fn a_waker_that_spawns_when_the_group_postpones_children_loses_none() {
-    run(async {
-        let kept: Rc<RefCell<Option<Group<'static>>>> = Rc::default();
-        let keep = kept.clone();
-        let mut group = hand(TaskGroup::run(async move |g: &Group<'static>| {
-            for _ in 0..200 {
-                g.spawn(async {});
+            for _ in 0..10 {
+                let count = count.clone();
+                g.spawn(async move {
+                    let name = current_task().unwrap().name();
+                    let late = timeout(SECOND, pending::<()>());
+                    assert!(late.await.is_err());
+                    assert_eq!(current_task().unwrap().name(), name);
+                    bump(&count);
+                });
             }
-            keep.replace(Some(g.clone()));
-            pending::<()>().await
         }));
-        group.waits();
-        let spawner = kept.clone();
-        let meddler = Meddler::waker(true, move || {
-            spawner.borrow().as_ref().unwrap().spawn(async {});
-        });
-        let g = kept.borrow().clone().unwrap();
-        let before = g.len();
-        assert!(before >= 100);
-        assert!(group.poll_with(&meddler).is_pending());
-        assert!(Meddler::has_meddled());
-        while !g.is_empty() {
-            group.waits();
-            yield_now().await;
-        }
-        kept.take();
-    });
-}
-
-#[test]
-fn a_waker_whose_destructor_shields_the_group_does_so() {
-    run(async {
-        let kept: Rc<RefCell<Option<Group<'static>>>> = Rc::default();
-        let keep = kept.clone();
-        let waker: Rc<RefCell<Option<Waker>>> = Rc::default();
-        let child = KeepWaker(waker.clone());
-        let mut group = hand(TaskGroup::run(async move |g: &Group<'static>| {
-            keep.replace(Some(g.clone()));
-            g.spawn(child);
-            pending::<()>().await
-        }));
-        let shielder = kept.clone();
-        let meddler = Meddler::waker(false, move || {
-            shielder.borrow().as_ref().unwrap().set_shield(true);
-        });
-        assert!(group.poll_with(&meddler).is_pending());
-        assert!(group.poll_with(&meddler).is_pending());
-        waker.take().unwrap().wake();
-        drop(meddler);
-        assert!(!Meddler::has_meddled());
-        group.waits();
-        assert!(Meddler::has_meddled());
-        kept.take();
-    });
-}
-
-#[test]
-fn children_may_be_spawned_before_the_body_is_polled() {
-    run(async {
-        let value = TaskGroup::run(|g: &Group<'_>| {
-            let child = g.spawn(async { Ok(5) });
-            async move { Ok(child.await.unwrap()) }
-        });
-        assert_eq!(value.await.unwrap(), 5);
-    });
-}
-
-#[test]
-fn a_group_as_the_last_of_64_busy_children_gets_its_turns() {
-    run(async {
-        let done = Rc::new(Cell::new(false));
-        let mut futures: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::new();
-        for _ in 0..63 {
-            let done = done.clone();
-            futures.push(Box::pin(async move {
-                for _ in 0..1000 {
-                    if done.get() {
-                        return;
-                    }
-                    yield_now().await;
-                }
-                panic!("the child was never polled");
-            }));
-        }
-        futures.push(Box::pin(async move {
-            TaskGroup::run(async |g: &Group<'_>| {
-                g.spawn(async { done.set(true) });
+        for _ in 0..3 {
+            group = spawn(async move {
+                group.waits();
+                yield_now().await;
+                group.waits();
+                group
             })
             .await
             .unwrap();
-        }));
-        gather(futures).await;
+        }
+        let moved = spawn(timeout(10 * SECOND, group));
+        moved.await.unwrap().unwrap().unwrap();
+        assert_eq!(done.get(), 10);
     });
 }
 
 #[test]
-fn a_child_that_fails_with_a_scope_leaked_is_not_polled_again() {
+fn a_child_may_run_a_loop_with_a_group_of_its_own() {
     run(async {
-        let failed = TaskGroup::run(async |g: &Group<'_>| {
-            g.spawn(async {
-                let scope = Box::leak(Box::new(CancelScope::new()));
-                let mut inner: Pin<Box<dyn Future<Output = _>>> =
-                    Box::pin(scope.run(async |_| pending::<()>().await));
-                poll_fn(|cx: &mut Context<'_>| {
-                    assert!(inner.as_mut().poll(cx).is_pending());
-                    Poll::Ready(())
-                })
-                .await;
-                std::mem::forget(inner);
-                Err::<(), _>("failed")
+        let group = TaskGroup::run(async |g: &Group<'_>| {
+            let child = g.spawn(async {
+                let inner = EventLoop::new().unwrap();
+                let sum = inner.run_until_complete(async {
+                    let value = Cell::new(0);
+                    let group = TaskGroup::run(async |g: &Group<'_>| {
+                        g.spawn(async { value.set(5) });
+                    });
+                    group.await.unwrap();
+                    value.get()
+                });
+                drop(inner);
+                yield_now().await;
+                Ok(sum.unwrap())
             });
-        })
-        .await
-        .unwrap_err();
-        assert_eq!(failed.failures().len(), 1, "{failed}");
+            assert_eq!(child.await.unwrap(), 5);
+        });
+        group.await.unwrap();
     });
+}
+
+#[test]
+fn a_child_may_drop_the_last_handle_of_its_running_loop() {
+    let event_loop = EventLoop::builder().clock(VirtualClock::auto());
+    let event_loop = event_loop.build().unwrap();
+    let drops = Drops::default();
+    let (owner, guard) = (Cell::new(Some(event_loop.clone())), drops.guard());
+    let main = async move {
+        let group = TaskGroup::run(async move |g: &Group<'static>| {
+            g.spawn(async move {
+                drop(owner.take());
+                let _guard = guard;
+                sleep(SECOND).await;
+            });
+        });
+        group.await.unwrap();
+        spawn(pending::<()>()).detach();
+    };
+    event_loop.run_until_complete(main).unwrap();
+    drop(event_loop);
+    assert_eq!(drops.count(), 1);
 }
