@@ -46,7 +46,9 @@ impl<'a, 'env, E, B: Future<Output: Outcome<E>>> GroupWork<'a, 'env, E, B> {
         if self.body.is_some() {
             self.drop_body();
         }
-        self.inner.children.clear(|failed| self.child_panicked(failed));
+        self.inner
+            .children
+            .clear(|failed| self.child_panicked(failed));
         self.value
     }
 

@@ -176,8 +176,9 @@ fn a_group_in_a_foreign_executor_is_woken_through_its_waker() {
         }));
         let bell = Bell::new();
         let mut rings = 0;
+        let place = outer.clone();
         let end = poll_fn(|cx| {
-            outer.replace(Some(cx.waker().clone()));
+            place.replace(Some(cx.waker().clone()));
             if polls.get() > 0 && bell.rings() == rings {
                 return Poll::Pending;
             }
