@@ -8,12 +8,8 @@ use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 
-use petla::task_group::Cause;
-use petla::testing::{Explorer, run};
-use petla::{
-    CancelScope, TaskGroup, all_tasks, current_task, now, sleep, spawn, spawn_eager, timeout,
-    yield_now,
-};
+use petla::testing::run;
+use petla::{CancelScope, TaskGroup, current_task, now, sleep, spawn, timeout, yield_now};
 
 use crate::common::{Drops, OnDrop, bump, collect_reports, raise};
 use crate::{Group, SECOND, TICK, messages};

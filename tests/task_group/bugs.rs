@@ -3,10 +3,8 @@
 //! # Not here
 //! Why some numbers have no test: `task_group.rs`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::pending;
-use std::rc::Rc;
-use std::time::Duration;
 
 use petla::task_group::Cause;
 use petla::testing::{Explorer, run};
@@ -15,7 +13,7 @@ use petla::{
     yield_now,
 };
 
-use crate::common::{Drops, OnDrop, bump, collect_reports, raise};
+use crate::common::{Drops, raise};
 use crate::{Group, SECOND, TICK, messages};
 
 // B36

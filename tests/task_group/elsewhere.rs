@@ -1,22 +1,17 @@
 //! Groups without a loop, on the wrong one, on their way, and when their loop goes away.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, pending, poll_fn};
-use std::pin::Pin;
+use std::future::pending;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
 use petla::testing::{VirtualClock, run};
 use petla::{
-    CancelScope, EventLoop, TaskGroup, all_tasks, current_task, gather, shield, sleep, spawn,
-    timeout, yield_now,
+    EventLoop, TaskGroup, all_tasks, current_task, shield, sleep, spawn, timeout, yield_now,
 };
 
-use crate::common::hand::{Hand, Meddler, hand, leak};
-use crate::common::{
-    Bell, Drops, KeepWaker, Log, OnDrop, bump, collect_reports, panic_text, raise,
-};
-use crate::{Failed, Group, SECOND, TICK};
+use crate::common::hand::{Hand, hand};
+use crate::common::{Drops, Log, OnDrop, bump, panic_text};
+use crate::{Failed, Group, SECOND};
 
 type Ended = Result<(), Failed>;
 
@@ -170,30 +165,6 @@ fn a_group_may_be_polled_by_one_task_and_then_by_another() {
         let moved = spawn(timeout(10 * SECOND, group));
         moved.await.unwrap().unwrap().unwrap();
         assert_eq!(done.get(), 10);
-    });
-}
-
-#[test]
-fn a_child_may_run_a_loop_with_a_group_of_its_own() {
-    run(async {
-        let group = TaskGroup::run(async |g: &Group<'_>| {
-            let child = g.spawn(async {
-                let inner = EventLoop::new().unwrap();
-                let sum = inner.run_until_complete(async {
-                    let value = Cell::new(0);
-                    let group = TaskGroup::run(async |g: &Group<'_>| {
-                        g.spawn(async { value.set(5) });
-                    });
-                    group.await.unwrap();
-                    value.get()
-                });
-                drop(inner);
-                yield_now().await;
-                Ok(sum.unwrap())
-            });
-            assert_eq!(child.await.unwrap(), 5);
-        });
-        group.await.unwrap();
     });
 }
 

@@ -7,17 +7,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use petla::testing::{VirtualClock, run};
-use petla::{
-    CancelScope, EventLoop, TaskGroup, all_tasks, current_task, gather, shield, sleep, spawn,
-    timeout, yield_now,
-};
+use petla::testing::run;
+use petla::{CancelScope, EventLoop, TaskGroup, all_tasks, gather, sleep, spawn, yield_now};
 
-use crate::common::hand::{Hand, Meddler, hand, leak};
-use crate::common::{
-    Bell, Drops, KeepWaker, Log, OnDrop, bump, collect_reports, panic_text, raise,
-};
-use crate::{Failed, Group, SECOND, TICK};
+use crate::common::hand::{Meddler, hand, leak};
+use crate::common::{Bell, Drops, KeepWaker, OnDrop, bump, collect_reports, raise};
+use crate::{Group, TICK};
 
 #[test]
 fn a_waker_whose_destructor_spawns_in_the_group_does_so() {

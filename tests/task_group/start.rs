@@ -53,7 +53,7 @@ fn a_start_that_fails_cancels_the_body_that_waits_for_it() {
     run(async {
         let group = TaskGroup::run(async |g: &Group<'_>| {
             let failed = g.start(async |_: petla::Ready<()>| Err::<(), _>("no port"));
-            drop(failed.await);
+            let _ = failed.await;
             unreachable!("the group is cancelled, and so is its body");
         });
         assert_eq!(messages(&group.await.unwrap_err()), ["no port"]);
