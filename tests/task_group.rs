@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | B36 to B48 | `bugs.rs`, with G11, G12, G14 and G15 |
 //! | G1 to G9, G13, T10 | `behaviours.rs` |
-//! | B40, G11: a count of cancels | there is none; the tests show that nothing is left of a cancel |
+//! | B40, G11: a count of cancels | there is none; tests show that a cancel leaves nothing behind |
 //! | B47: `GeneratorExit` | there is none: a future that is dropped is told nothing |
 //! | G7: a body that catches the cancel | cannot be written; its destructor can panic, as in G4 |
 //! | G9: a spawn before the group is entered | does not compile: `run` gives the handle |

@@ -235,7 +235,11 @@ impl<'env, E> TaskGroup<'env, E> {
         let inner = Rc::clone(&group.inner);
         let _clear = Clear(Rc::clone(&inner));
         // First of all: `body` may spawn before it gives a future.
-        poll_fn(|cx| Poll::Ready(inner.children.enter(cx))).await;
+        poll_fn(|cx| {
+            inner.children.enter(cx);
+            Poll::Ready(())
+        })
+        .await;
         let mut body = pin!(Some(body(&group)));
         let mut work = GroupWork::new(body.as_mut(), &inner);
         let end = poll_fn(|cx| run.poll(cx, &mut work)).await;

@@ -124,11 +124,11 @@ fn ten_thousand_children_spawn_one_another_from_destructors_and_by_turns() {
             let again = count.get() < 10_000;
             bump(count);
             let _from_destructor = OnDrop(|| {
-                if again && count.get() % 2 == 0 {
+                if again && count.get().is_multiple_of(2) {
                     spawn_next(&g1, count);
                 }
             });
-            if again && count.get() % 2 == 1 {
+            if again && !count.get().is_multiple_of(2) {
                 spawn_next(&g1, count);
             }
         });
@@ -386,5 +386,31 @@ fn a_grant_to_a_child_that_is_postponed_does_not_lapse_in_a_group() {
 fn a_grant_to_a_child_that_is_postponed_does_not_lapse_in_a_gather() {
     Explorer::new().seeds(0..5).run(async || {
         in_line(async |children| drop(gather(children).await)).await;
+    });
+}
+
+#[test]
+fn a_lock_and_a_queue_serve_children_in_the_order_of_their_asking() {
+    run(async {
+        let (lock, queue) = (
+            petla::local::Lock::new(Vec::new()),
+            petla::local::Queue::bounded(1),
+        );
+        let group = TaskGroup::run(async |g: &Group<'_>| {
+            let (lock, queue) = (&lock, &queue);
+            for n in 0..150 {
+                g.spawn(async move {
+                    let mut order = lock.lock().await;
+                    yield_now().await;
+                    order.push(n);
+                });
+                g.spawn(async move { queue.put(n).await.map_err(|_| "closed") });
+            }
+            for n in 0..150 {
+                assert_eq!(queue.get().await, Ok(n));
+            }
+        });
+        group.await.unwrap();
+        assert!(lock.into_inner().into_iter().eq(0..150));
     });
 }

@@ -15,6 +15,12 @@ use crate::{Failed, Group, SECOND};
 
 type Ended = Result<(), Failed>;
 
+/// A loop that waits for nothing when it is closed, not even for groups that nobody polls.
+fn event_loop() -> EventLoop {
+    let builder = EventLoop::builder().clock(VirtualClock::auto());
+    builder.build().unwrap()
+}
+
 /// A group with one child that waits for ever, and counts its drop in `drops`.
 fn endless(drops: &Drops) -> Hand<'static, Ended> {
     let guard = drops.guard();
@@ -35,7 +41,7 @@ fn without_a_loop_a_group_panics_and_says_why() {
 
 #[test]
 fn on_another_loop_a_group_panics_and_drops_its_children() {
-    let (first, second) = (EventLoop::new().unwrap(), EventLoop::new().unwrap());
+    let (first, second) = (event_loop(), event_loop());
     let drops = Drops::default();
     let mut group = endless(&drops);
     first.run_until_complete(async { group.waits() }).unwrap();
@@ -49,10 +55,10 @@ fn on_another_loop_a_group_panics_and_drops_its_children() {
 fn a_group_whose_loop_is_gone_finds_no_new_home() {
     let drops = Drops::default();
     let mut group = endless(&drops);
-    let first = EventLoop::new().unwrap();
+    let first = event_loop();
     first.run_until_complete(async { group.waits() }).unwrap();
     drop(first);
-    let second = EventLoop::new().unwrap();
+    let second = event_loop();
     let text = second.run_until_complete(async { panic_text(|| group.poll()) });
     let text = text.unwrap();
     assert!(text.contains("on the loop that it began on"), "{text}");
@@ -72,7 +78,7 @@ fn a_group_whose_loop_is_gone_can_still_be_dropped() {
 
 #[test]
 fn a_child_spawned_on_another_loop_is_refused_and_dropped() {
-    let (first, second) = (EventLoop::new().unwrap(), EventLoop::new().unwrap());
+    let (first, second) = (event_loop(), event_loop());
     let (drops, kept) = (Drops::default(), Rc::new(RefCell::new(None)));
     let keep = kept.clone();
     let mut group = hand(TaskGroup::run(async move |g: &Group<'static>| {
@@ -157,9 +163,10 @@ fn a_group_may_be_polled_by_one_task_and_then_by_another() {
                 group.waits();
                 yield_now().await;
                 group.waits();
-                group
+                Some(group)
             })
             .await
+            .unwrap()
             .unwrap();
         }
         let moved = spawn(timeout(10 * SECOND, group));

@@ -303,9 +303,9 @@ fn the_children_of_a_group_that_is_leaked_never_run_and_are_in_nobodys_way() {
         }
         assert!(local.get() > 0);
         leak(group);
-        place.take().unwrap()
+        place.take()
     });
-    let handle = handle.unwrap();
+    let handle = handle.unwrap().unwrap();
     let before = polls.get();
     let alone = event_loop.run_until_complete(async {
         assert!(all_tasks().iter().any(|task| task.name() == "leaked"));
@@ -417,4 +417,31 @@ fn a_group_that_waits_for_ever_is_named_when_the_test_is_stuck() {
         begin.elapsed() < Duration::from_secs(4),
         "no real time passes"
     );
+}
+
+#[test]
+fn a_clean_up_may_run_a_group_while_the_loop_closes() {
+    let log = Log::new();
+    let cleaned = log.clone();
+    run(async move {
+        drop(spawn(async move {
+            let scope = CancelScope::new();
+            let run = scope.run(async |s| {
+                s.on_cancel(async {
+                    let group = TaskGroup::run(async |g: &Group<'_>| {
+                        g.spawn(async {
+                            sleep(TICK).await;
+                            cleaned.push("child");
+                        });
+                    });
+                    group.await.unwrap();
+                    cleaned.push("clean-up");
+                });
+                pending::<()>().await;
+            });
+            drop(run.await);
+        }));
+        yield_now().await;
+    });
+    assert_eq!(log.take(), ["child", "clean-up"]);
 }

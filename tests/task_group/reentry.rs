@@ -139,7 +139,7 @@ fn a_child_that_fails_with_a_scope_leaked_is_not_polled_again() {
     run(async {
         let failed = TaskGroup::run(async |g: &Group<'_>| {
             g.spawn(async {
-                let scope = Box::leak(Box::new(CancelScope::new()));
+                let scope = CancelScope::new();
                 let mut inner: Pin<Box<dyn Future<Output = _>>> =
                     Box::pin(scope.run(async |_| pending::<()>().await));
                 poll_fn(|cx: &mut Context<'_>| {
