@@ -35,6 +35,7 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ptr::{self, NonNull};
 
 use blocks::Blocks;
+pub(crate) use blocks::Parent;
 
 /// Slots come in chunks of this many: 16 KiB, so a small loop stays small and a million tasks
 /// make a thousand chunks.

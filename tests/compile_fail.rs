@@ -20,10 +20,11 @@ use petla::primitives::{
     Token, Wait, WaitFor, Watcher, Write,
 };
 use petla::sync::UntilCancelled;
+use petla::task_group::{Cause, NotReady, TaskFailure};
 use petla::time::{MissedTick, Tick, YieldNow};
 use petla::{
-    Cancelled, ContextVar, EventLoop, Interval, JoinError, LoopHandle, Panic, Reason, RemoteTask,
-    Sleep, Task, TaskId, TaskRef, Timeout, local, sync,
+    Cancelled, ContextVar, ErrorGroup, EventLoop, Interval, JoinError, LoopHandle, Panic, Reason,
+    RemoteTask, Sleep, Task, TaskGroup, TaskId, TaskRef, Timeout, local, sync,
 };
 
 /// The version whose words the `.stderr` files are.
@@ -87,6 +88,8 @@ crosses_threads! {
     Report<'static>: false, false;
     local::Queue<u8>: false, false;
     Timeout<Task<u8>>: false, false;
+    TaskGroup<'static, io::Error>: false, false;
+    petla::Ready<u8>: false, false;
     // What only waits, or only names a loop:
     LoopHandle: true, true;
     Sleep: true, true;
@@ -115,6 +118,11 @@ crosses_threads! {
     LoopClosed: true, true;
     TaskId: true, true;
     MissedTick: true, true;
+    NotReady: true, true;
+    ErrorGroup<io::Error>: true, true;
+    ErrorGroup<Stays>: false, false;
+    TaskFailure<io::Error>: true, true;
+    Cause<io::Error>: true, true;
 }
 
 /// `Send`, but not `Sync`.
@@ -238,6 +246,8 @@ fn errors_fit_into_boxes_and_into_io_results() {
     error::<Elapsed>();
     error::<RunError>();
     error::<LoopClosed>();
+    error::<NotReady>();
+    error::<ErrorGroup<io::Error>>();
     error::<local::ShutDown>();
 }
 

@@ -46,12 +46,6 @@ impl Budget {
         left == 0
     }
 
-    /// Is a look due?
-    #[inline(always)]
-    pub(super) fn is_spent(&self) -> bool {
-        self.left.get() == 0
-    }
-
     /// A look is due after the present poll.
     pub(super) fn exhaust(&self) {
         self.left.set(0);

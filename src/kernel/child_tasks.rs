@@ -10,7 +10,8 @@
 //! # Invariants
 //! - **Share**: a `Child` is the loop's share of its cell. It is given up once, by `finish`, after
 //!   its place: so a block names only living cells. A `Child` that is not finished is a leak.
-//! - **Alone**: a child is taken out of `tasks` while it is polled, and nowhere else is it polled.
+//! - **Alone**: a child is polled by `poll` alone, which the group's future calls, and that is not
+//!   polled inside of its own poll; nor is it dropped then.
 //! - **Env**: a child's future is polled and dropped through `Child<'env>` alone, so while `'env`
 //!   lasts.
 //! - **Unlent**: neither cell of the struct is borrowed while foreign code runs.
@@ -22,7 +23,6 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::rc::Weak;
@@ -46,19 +46,19 @@ pub(crate) struct ChildTasks<'env> {
     /// Of the first poll. Empty before.
     home: RefCell<Weak<Kernel>>,
     children: RefCell<Children>,
-    /// `None` while it is polled, and in the body's place.
+    /// `None` in the body's place.
     tasks: RefCell<Slab<Option<Child<'env>>>>,
 }
 
-/// What [`ChildTasks::poll_next`] leaves to the group.
-pub(crate) enum Polled {
-    /// To poll the body, with this waker.
-    Body(ManuallyDrop<Waker>),
-    /// A child, which may have panicked.
+/// What one step of a poll leaves to the group.
+pub(crate) enum Step<'a> {
+    /// The body is to be polled, with this waker.
+    Body(&'a Waker),
+    /// A child was polled, and may have panicked.
     Child(Option<Failed>),
 }
 
-/// A child that has ended in a way that its group must know.
+/// A child that panicked.
 pub(crate) struct Failed {
     pub(crate) task: TaskRef,
     pub(crate) panic: Panic,
@@ -83,16 +83,22 @@ impl<'env> ChildTasks<'env> {
     pub(crate) fn enter(&self, cx: &Context<'_>) {
         Kernel::with_current("TaskGroup::run()", |kernel| {
             let mut home = self.home.borrow_mut();
-            if home.strong_count() == 0 {
+            if home.ptr_eq(&Weak::new()) {
                 *home = kernel.this.clone();
             }
             assert_home(&home, kernel);
+            drop(home);
+            let mut children = self.children.borrow_mut();
+            let (place, block) = children.open();
+            // Fresh the first time alone, when there are no children.
+            if place == Place::Fresh {
+                children.add(BODY);
+            }
+            drop(children);
+            if let Some(block) = block {
+                kernel.begin_block(block, cx.waker());
+            }
         });
-        // Fresh the first time alone, when there are no children.
-        let mut children = self.children.borrow_mut();
-        if children.enter(cx) == Place::Fresh {
-            children.add(BODY);
-        }
     }
 
     /// The body is over.
@@ -105,6 +111,7 @@ impl<'env> ChildTasks<'env> {
     ///
     /// # Panics
     /// On another loop than the group's.
+    #[inline]
     pub(crate) fn spawn<F: Future + 'env>(
         &self,
         future: F,
@@ -112,6 +119,9 @@ impl<'env> ChildTasks<'env> {
         refused: Option<Cancelled>,
     ) -> Task<F::Output> {
         Kernel::with_current("TaskGroup::spawn()", |kernel| {
+            if refused.is_none() {
+                assert_home(&self.home.borrow(), kernel);
+            }
             let task = kernel.make_cell(future, at, Flags::NEW);
             // SAFETY: a new cell with HANDLE set, and `F::Output` by its making.
             let handle = unsafe { Task::new(task) };
@@ -124,36 +134,60 @@ impl<'env> ChildTasks<'env> {
         })
     }
 
+    #[inline]
     fn insert(&self, kernel: &Kernel, task: NonNull<Header>) {
-        assert_home(&self.home.borrow(), kernel);
         let index = self.tasks.borrow_mut().insert(Some(Child::new(task))) as u32;
         let block = self.children.borrow().block();
-        let block = block.expect("the group has been polled: it has a block");
-        let slot = kernel.insert_child(block, index, Some(task));
+        let block = block.expect("the group has been entered: it has a block");
+        let (slot, parent) = kernel.insert_task(block, index, task);
         // SAFETY: Share: the child was inserted just now.
         unsafe { task.as_ref() }.set_slot(slot);
-        token::wake_slot_of(&kernel.run, slot);
+        if let Some(parent) = parent {
+            token::wake_safely(parent);
+        }
     }
 
-    /// Polls the next of those that were woken. `None` when there is none, for now.
-    pub(crate) fn poll_next(&self, node: &Node) -> Option<Polled> {
-        let index = self.children.borrow_mut().next()?;
-        let waker = self.children.borrow_mut().waker(index);
-        if index == BODY {
-            return Some(Polled::Body(waker));
+    /// Polls those that were woken, as many as the loop's budget has left, and one at least;
+    /// `step` is told of each.
+    pub(crate) fn poll(&self, node: &Node, mut step: impl FnMut(Step<'_>)) {
+        Kernel::with_current("a task group", |kernel| {
+            let block = self.children.borrow().block();
+            let block = block.expect("the group has been entered: it has a block");
+            let mut due = false;
+            while !due && let Some((index, slot)) = kernel.run.next_child(block) {
+                due = kernel.budget.spend();
+                let waker = kernel.child_waker(slot);
+                step(match index {
+                    BODY => Step::Body(&waker),
+                    _ => Step::Child(self.poll_child(kernel, block, index, &waker, node)),
+                });
+            }
+            if due {
+                kernel
+                    .postpone_children(block)
+                    .into_iter()
+                    .for_each(token::wake_safely);
+            }
+        });
+    }
+
+    /// Polls one child, and ends it if it is over.
+    #[inline]
+    fn poll_child(
+        &self,
+        kernel: &Kernel,
+        block: u32,
+        index: u32,
+        waker: &Waker,
+        node: &Node,
+    ) -> Option<Failed> {
+        let child = self.tasks.borrow()[index as usize]?;
+        if !child.poll(kernel, &mut Context::from_waker(waker), node) {
+            return None;
         }
-        let child = self.tasks.borrow_mut()[index as usize].take();
-        let mut child = child.expect("it is woken, and not being polled");
-        let cx = &mut Context::from_waker(&waker);
-        let ended = Kernel::with_current("a task group", |kernel| child.poll(kernel, cx, node));
-        if !ended {
-            self.tasks.borrow_mut()[index as usize] = Some(child);
-            return Some(Polled::Child(None));
-        }
-        self.children.borrow_mut().remove(index);
+        kernel.run.remove_child(block, index);
         self.tasks.borrow_mut().remove(index as usize);
-        let failed = Kernel::with_current("a task group", |kernel| child.finish(Some(kernel)));
-        Some(Polled::Child(failed))
+        child.finish(Some(kernel))
     }
 
     /// Asks all children to end.
@@ -172,7 +206,6 @@ impl<'env> ChildTasks<'env> {
             .collect()
     }
 
-    /// Those of the children that are not being polled.
     fn headers(&self) -> Vec<NonNull<Header>> {
         let tasks = self.tasks.borrow();
         let children = tasks.iter().filter_map(|(_, child)| child.as_ref());
@@ -183,20 +216,39 @@ impl<'env> ChildTasks<'env> {
         self.tasks.borrow().len() - 1 // the body's place
     }
 
-    /// Drops all children: the group is dropped by code that does not wait.
-    pub(crate) fn clear(&self) {
-        let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
-        let home = self.home.borrow().upgrade();
+    /// Drops all children, by code that does not wait; calls `failed` for each that panicked.
+    pub(crate) fn clear(&self, mut failed: impl FnMut(Failed)) {
+        let mut tasks = std::mem::take(&mut *self.tasks.borrow_mut());
+        self.tasks.borrow_mut().insert(None); // the body's place
         let block = self.children.borrow().block();
-        if let (Some(kernel), Some(block)) = (&home, block) {
-            for (index, _) in &tasks {
-                kernel.run.remove_child(block, index as u32);
+        self.with_home(|home| {
+            if let (Some(kernel), Some(block)) = (home, block) {
+                for (index, _) in &tasks {
+                    kernel.run.remove_child(block, index as u32);
+                }
             }
+            for child in tasks.drain().flatten() {
+                child.abandon(home).into_iter().for_each(&mut failed);
+            }
+        });
+    }
+
+    /// Calls `f` with the group's loop, if it is there.
+    fn with_home(&self, mut f: impl FnMut(Option<&Kernel>)) {
+        let home = self.home.borrow().clone();
+        if let Some(kernel) = home.upgrade() {
+            return f(Some(&kernel));
         }
-        for (_, child) in tasks {
-            if let Some(child) = child {
-                child.abandon(home.as_deref());
+        // While its last owner drops it, it is there all the same, and current.
+        let is_closing = Kernel::with(|kernel| {
+            let is_home = std::ptr::eq(home.as_ptr(), kernel);
+            if is_home {
+                f(Some(kernel));
             }
+            is_home
+        });
+        if is_closing != Some(true) {
+            f(None);
         }
     }
 }
@@ -210,11 +262,19 @@ fn assert_home(home: &Weak<Kernel>, kernel: &Kernel) {
 
 impl Drop for ChildTasks<'_> {
     fn drop(&mut self) {
-        self.clear();
+        self.clear(report_failed);
     }
 }
 
-/// The loop's share of a task cell, held by the group.
+/// For a group that gives no error any more.
+pub(crate) fn report_failed(failed: Failed) {
+    let panic: &dyn Display = &failed.panic;
+    let what = "a child of a dropped group panicked";
+    report::report(what, Some(&failed.task), Some(panic));
+}
+
+/// The loop's share of a task cell, held by the group: it has no destructor, and is finished once.
+#[derive(Clone, Copy)]
 struct Child<'env> {
     task: NonNull<Header>,
     _env: PhantomData<Box<dyn Future<Output = ()> + 'env>>,
@@ -234,59 +294,69 @@ impl Child<'_> {
     }
 
     /// Polls the child, or ends it if it is to be cancelled. True if it has ended.
-    fn poll(&mut self, kernel: &Kernel, cx: &mut Context<'_>, node: &Node) -> bool {
-        if self.header().is(Flags::WILL) {
-            return kernel.poll_will(self.task, cx);
+    #[inline]
+    fn poll(self, kernel: &Kernel, cx: &mut Context<'_>, node: &Node) -> bool {
+        let header = self.header();
+        if !header.is_pollable()
+            && let Some(ended) = self.make_way(kernel, cx)
+        {
+            return ended;
         }
-        if !self.header().is_pollable() {
-            match kernel.open_root(self.header()) {
-                Some(root) => kernel.doom_below(root),
-                None => return self.cancel(kernel, cx),
-            }
-        }
-        let inside = node.enter_child(self.header().id());
+        let inside = node.enter_child(header.id());
         let polled = kernel.poll_cell(self.task, cx);
         drop(inside);
         match polled {
             Ok(true) => true,
-            Ok(false) if self.header().is_pollable() => false,
+            Ok(false) if header.is_pollable() => false,
+            Ok(false) if header.is(Flags::OVER) => self.cancel(kernel, cx),
             // It was cancelled, maybe by itself.
             Ok(false) => !self.is_held_up(kernel) && self.cancel(kernel, cx),
             Err(payload) => {
-                cell::fail_with_panic(self.header(), payload);
+                cell::fail_with_panic(header, payload);
                 Kernel::drop_future(self.task);
                 true
             }
         }
     }
 
-    fn is_held_up(&self, kernel: &Kernel) -> bool {
+    /// Of a child that was asked to end: whether it has, or `None` if something is open in it,
+    /// so that it is to be polled.
+    #[cold]
+    fn make_way(self, kernel: &Kernel, cx: &mut Context<'_>) -> Option<bool> {
+        if self.header().is(Flags::WILL) {
+            return Some(kernel.poll_will(self.task, cx));
+        }
+        match kernel.open_root(self.header()) {
+            Some(root) => kernel.doom_below(root),
+            None => return Some(self.cancel(kernel, cx)),
+        }
+        None
+    }
+
+    fn is_held_up(self, kernel: &Kernel) -> bool {
         let root = kernel.open_root(self.header());
         root.is_some_and(|root| kernel.is_held_up(self.header(), root))
     }
 
     /// Drops the future of a child that was asked to end; true if that was all.
     #[cold]
-    fn cancel(&mut self, kernel: &Kernel, cx: &mut Context<'_>) -> bool {
+    fn cancel(self, kernel: &Kernel, cx: &mut Context<'_>) -> bool {
         kernel.cancel_future(self.task) || kernel.poll_will(self.task, cx)
     }
 
-    /// Ends it without the group, whose loop may be gone.
-    fn abandon(self, home: Option<&Kernel>) {
+    /// Ends it at once, whether its loop is there or not.
+    fn abandon(self, home: Option<&Kernel>) -> Option<Failed> {
         let why = self.header().take_cancelled().unwrap_or_else(|| {
             let reason = Reason::from("its group was dropped");
             Cancelled::new(reason, self.header().spawned_at())
         });
         Kernel::drop_cancelled(self.task, why);
         token::drop_safely(self.header().take_will());
-        if let Some(failed) = self.finish(home) {
-            let panic: &dyn Display = &failed.panic;
-            let what = "a child of a dropped group panicked";
-            report::report(what, Some(&failed.task), Some(panic));
-        }
+        self.finish(home)
     }
 
     /// Gives the share up. A panic is the group's: the handle says that there was one.
+    #[inline]
     fn finish(self, home: Option<&Kernel>) -> Option<Failed> {
         if let Some(kernel) = home {
             kernel.close_root(self.task);
@@ -297,7 +367,7 @@ impl Child<'_> {
         failed
     }
 
-    fn take_panic(&self) -> Option<Failed> {
+    fn take_panic(self) -> Option<Failed> {
         if !self.header().has_panicked() {
             return None;
         }

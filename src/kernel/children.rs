@@ -24,6 +24,7 @@ use std::task::{Context, Waker};
 use super::{Kernel, on_loop};
 use crate::context;
 use crate::mailbox::LoopId;
+use crate::run_queue::Parent;
 use crate::task::Header;
 use crate::task::token::{self, wake_safely};
 
@@ -65,22 +66,33 @@ impl Children {
 
     /// Begins a poll of the parent.
     pub(crate) fn enter(&mut self, cx: &Context<'_>) -> Place {
-        self.due = Kernel::with(|kernel| kernel.budget.is_spent()) == Some(true);
+        let (place, block) = self.open();
+        if let Some(block) = block {
+            Kernel::with(|kernel| kernel.begin_block(block, cx.waker()));
+        }
+        place
+    }
+
+    /// The same but for the waker, which is foreign code: the number of the block that is to
+    /// [begin](Kernel::begin_block).
+    pub(super) fn open(&mut self) -> (Place, Option<u32>) {
+        // One child at least, also for a child that is the last in its own parent's budget:
+        // it might be the last each time.
+        self.due = false;
         let here = Kernel::with(Kernel::id);
         let mut place = Place::Same;
         if self.block.map(|block| block.home) != here {
             self.leave();
             place = Place::Fresh;
         }
-        Kernel::with(|kernel| {
-            let block = *self.block.get_or_insert_with(|| Block {
+        let block = Kernel::with(|kernel| {
+            let block = self.block.get_or_insert_with(|| Block {
                 home: kernel.id,
                 number: kernel.run.make_block(),
             });
-            kernel.begin_block(block.number, cx.waker());
-            place
-        })
-        .unwrap_or(Place::Nowhere)
+            block.number
+        });
+        (block.map_or(Place::Nowhere, |_| place), block)
     }
 
     /// Gives child `index` a place; it will be polled by this poll of the parent.
@@ -96,7 +108,8 @@ impl Children {
     #[inline]
     pub(crate) fn next(&mut self) -> Option<u32> {
         if self.due {
-            self.postpone();
+            let parent = self.with_block(Kernel::postpone_children).flatten();
+            parent.into_iter().for_each(wake_safely);
             return None;
         }
         let next = self.with_block(|kernel, block| kernel.run.next_child(block));
@@ -114,12 +127,12 @@ impl Children {
 
     /// The waker of the child that `next` gave, for one poll.
     #[inline]
-    pub(super) fn waker(&mut self, index: u32) -> ManuallyDrop<Waker> {
+    fn waker(&mut self, index: u32) -> ManuallyDrop<Waker> {
         debug_assert_eq!(self.turn.0, index, "`next` says who is to be polled");
         let slot = self.turn.1;
         Kernel::with_current("a poll of a child", |kernel| {
             self.due |= kernel.budget.spend();
-            token::waker(kernel.run.loop_index(), kernel.run.generation(slot), slot)
+            kernel.child_waker(slot)
         })
     }
 
@@ -139,16 +152,6 @@ impl Children {
             self.wake_parent();
         }
         self.due
-    }
-
-    /// Leaves whoever is ready to the next poll.
-    #[cold]
-    fn postpone(&mut self) {
-        let left = |kernel: &Kernel, block| kernel.run.has_woken_children(block);
-        if self.with_block(left) == Some(true) {
-            context::postpone();
-            self.wake_parent();
-        }
     }
 
     fn wake_parent(&mut self) {
@@ -186,15 +189,34 @@ impl Kernel {
         drop(self.run.begin(block, parent));
     }
 
-    /// Gives a child a slot, with room for it in the ring and the mailbox.
-    pub(super) fn insert_child(
+    /// Leaves whoever is ready to the parent's next poll; gives the parent, which is to be woken
+    /// for that.
+    #[cold]
+    pub(super) fn postpone_children(&self, block: u32) -> Parent {
+        if !self.run.has_woken_children(block) {
+            return None;
+        }
+        context::postpone();
+        self.run.take_parent(block)
+    }
+
+    /// The waker of the child in `slot`.
+    #[inline]
+    pub(super) fn child_waker(&self, slot: u32) -> ManuallyDrop<Waker> {
+        token::waker(self.run.loop_index(), self.run.generation(slot), slot)
+    }
+
+    /// Gives a task a slot as a child, with room for it in the ring and the mailbox. It is woken:
+    /// gives the parent, if that is to be woken too.
+    #[inline]
+    pub(super) fn insert_task(
         &self,
         block: u32,
         index: u32,
-        task: Option<NonNull<Header>>,
-    ) -> u32 {
+        task: NonNull<Header>,
+    ) -> (u32, Parent) {
         self.make_room();
-        self.run.insert_child(block, index, task)
+        self.run.insert_woken_child(block, index, task)
     }
 
     #[inline]

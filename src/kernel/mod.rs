@@ -66,7 +66,7 @@ use crate::task::report::{self, Report};
 use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
 use budget::Budget;
-pub(crate) use child_tasks::{ChildTasks, Polled};
+pub(crate) use child_tasks::{ChildTasks, Failed, Step, report_failed};
 pub(crate) use children::{Children, Place};
 use cycles::Cycles;
 use idle::Idlers;

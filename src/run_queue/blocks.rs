@@ -127,32 +127,39 @@ impl<T> RunQueue<T> {
             .is_some_and(|parent| parent.will_wake(waker))
     }
 
-    /// Gives child `index` of a block a slot. The caller has made room with `grow`.
-    pub(crate) fn insert_child(&self, block: u32, index: u32, task: Option<NonNull<T>>) -> u32 {
-        let at = self.take_child_slot(block, State::child(index));
-        let children = &mut self.blocks.borrow_mut().0[block as usize].children;
-        put_child(children, index, Child { slot: at, task });
-        at
-    }
-
-    /// The same for a child that is no task, and has it polled by the present poll of its parent.
+    /// Gives child `index` of a block a slot, and has it polled by the present poll of its parent.
+    /// The caller has made room with `grow`.
     pub(crate) fn insert_ready_child(&self, block: u32, index: u32) {
-        let at = self.take_child_slot(block, State::child(index).with_woken(true));
-        let child = Child {
-            slot: at,
-            task: None,
-        };
+        let slot = self.take_child_slot(block, index);
         let block = &mut self.blocks.borrow_mut().0[block as usize];
-        put_child(&mut block.children, index, child);
+        put_child(&mut block.children, index, Child { slot, task: None });
         block.ready.push_back(index);
     }
 
+    /// The same for a child that is a task, and has it polled by the next poll of its parent.
+    /// Gives its slot, and the parent, if it is to be woken.
     #[inline]
-    fn take_child_slot(&self, block: u32, state: State) -> u32 {
+    #[must_use]
+    pub(crate) fn insert_woken_child(
+        &self,
+        block: u32,
+        index: u32,
+        task: NonNull<T>,
+    ) -> (u32, Parent) {
+        let slot = self.take_child_slot(block, index);
+        let block = &mut self.blocks.borrow_mut().0[block as usize];
+        let task = Some(task);
+        put_child(&mut block.children, index, Child { slot, task });
+        block.woken.push_back(index);
+        (slot, block.parent.take())
+    }
+
+    #[inline]
+    fn take_child_slot(&self, block: u32, index: u32) -> u32 {
         let at = self.take_free();
         let slot = self.slot(at);
         slot.owner.set(ptr::without_provenance_mut(block as usize));
-        slot.state.set(state);
+        slot.state.set(State::child(index).with_woken(true));
         at
     }
 
@@ -259,7 +266,8 @@ mod tests {
         let queue = RunQueue::new(0);
         queue.grow();
         let block = queue.make_block();
-        let slots = (0..count).map(|index| queue.insert_child(block, index, None));
+        (0..count).for_each(|index| queue.insert_ready_child(block, index));
+        let slots = std::iter::from_fn(|| queue.next_child(block)).map(|(_, slot)| slot);
         let slots = slots.collect();
         (queue, block, slots)
     }
@@ -337,7 +345,9 @@ mod tests {
         queue.remove_child(block, 3);
         assert!(queue.remove_block(block).is_none());
         let again = queue.make_block();
-        let mut taken: Vec<u32> = (0..5).map(|i| queue.insert_child(again, i, None)).collect();
+        (0..5).for_each(|index| queue.insert_ready_child(again, index));
+        let taken = std::iter::from_fn(|| queue.next_child(again)).map(|(_, slot)| slot);
+        let mut taken: Vec<u32> = taken.collect();
         taken.sort_unstable();
         let mut slots = slots;
         slots.sort_unstable();

@@ -50,6 +50,10 @@ impl Flags {
     /// Its future is gone, its will is being run. Together with CANCEL.
     pub(crate) const WILL: Flags = Flags(1 << 10);
 
+    /// A child of a group that failed: it is cancelled, and its future is not to be polled again,
+    /// whatever is open in it.
+    pub(crate) const OVER: Flags = Flags(1 << 11);
+
     /// There is an extra part: spares the common task a look at it.
     const EXTRA: Flags = Flags(1 << 8);
 

@@ -104,6 +104,15 @@ impl TaskRef {
         unsafe { cell.as_ref() }.cancel(cancelled)
     }
 
+    /// The same from inside, by a future that is over although it gave no output.
+    pub(crate) fn end_because(&self, cancelled: Cancelled) {
+        if let Some(cell) = self.0.cell.get() {
+            // SAFETY: Linked.
+            unsafe { cell.as_ref() }.set(Flags::OVER);
+        }
+        self.cancel_because(cancelled);
+    }
+
     /// The same for the loop itself; false also if somebody else has asked before.
     pub(crate) fn cancel_first(&self, cancelled: Cancelled) -> bool {
         let Some(cell) = self.0.cell.get() else {

@@ -30,6 +30,7 @@ use std::ops::Deref;
 use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 pub use error::{Cause, ErrorGroup, TaskFailure};
 pub use outcome::Outcome;
@@ -37,7 +38,7 @@ pub use start::{NotReady, Ready};
 use work::{GroupWork, Guarded};
 
 use crate::error::{Cancelled, Reason};
-use crate::kernel::ChildTasks;
+use crate::kernel::{ChildTasks, report_failed};
 use crate::scope::run::{Finished, Run};
 use crate::scope::{CancelScope, Scope};
 use crate::task::report;
@@ -128,7 +129,7 @@ struct Clear<'env, E>(Rc<Inner<'env, E>>);
 impl<E> Drop for Clear<'_, E> {
     fn drop(&mut self) {
         self.0.open.set(false);
-        self.0.children.clear();
+        self.0.children.clear(report_failed);
         self.0.report_lost();
     }
 }
@@ -233,12 +234,17 @@ impl<'env, E> TaskGroup<'env, E> {
         let group = TaskGroup::new(&run, supervises, at);
         let inner = Rc::clone(&group.inner);
         let _clear = Clear(Rc::clone(&inner));
+        // First of all: `body` may spawn before it gives a future.
+        poll_fn(|cx| {
+            inner.children.enter(cx);
+            Poll::Ready(())
+        })
+        .await;
         let mut body = pin!(Some(body(&group)));
         let mut work = GroupWork::new(body.as_mut(), &inner);
         let end = poll_fn(|cx| run.poll(cx, &mut work)).await;
-        let value = work.into_value();
-        inner.open.set(false);
-        let finished = run.finish(end, || body.set(None)).await;
+        let value = work.end();
+        let finished = run.finish(end, || ()).await;
         let cancelled = match finished {
             Finished::Value(()) => None,
             Finished::Cancelled(cause) => Some(cause).filter(|_| !inner.has_failed.get()),
@@ -317,7 +323,7 @@ impl<'env, E> TaskGroup<'env, E> {
         (!self.inner.open.get()).then(over)
     }
 
-    /// The children that have not ended; whoever is being polled is left out.
+    /// The children that have not ended.
     pub fn children(&self) -> Vec<TaskRef> {
         self.inner.children.refs()
     }

@@ -1,6 +1,7 @@
 //! What a group polls: the body, then the children that were woken.
 //!
 //! # Invariants
+//! - **Entered**: each poll enters the children once; `run` does so for the first.
 //! - **Once**: `has_cancelled` is set with the one call that cancels all children.
 
 use std::any::Any;
@@ -12,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use super::{Cause, Inner, Outcome, TaskFailure};
 use crate::error::{Cancelled, Panic, Reason};
-use crate::kernel::{Lazily, Node, Polled, current_task};
+use crate::kernel::{Failed, Lazily, Node, Step, current_task};
 use crate::pin::pinned;
 use crate::scope::run::Work;
 
@@ -23,6 +24,7 @@ pub(super) struct GroupWork<'a, 'env, E, B: Future<Output: Outcome<E>>> {
     body_node: Node,
     value: Option<<B::Output as Outcome<E>>::Value>,
     inner: &'a Rc<Inner<'env, E>>,
+    has_entered: bool,
     has_cancelled: bool,
 }
 
@@ -33,12 +35,20 @@ impl<'a, 'env, E, B: Future<Output: Outcome<E>>> GroupWork<'a, 'env, E, B> {
             body_node: Node::new(),
             value: None,
             inner,
+            has_entered: true,
             has_cancelled: false,
         }
     }
 
-    /// What the body has given.
-    pub(super) fn into_value(self) -> Option<<B::Output as Outcome<E>>::Value> {
+    /// Drops what did not end in time; gives the body's value.
+    pub(super) fn end(mut self) -> Option<<B::Output as Outcome<E>>::Value> {
+        self.inner.open.set(false);
+        if self.body.is_some() {
+            self.drop_body();
+        }
+        self.inner
+            .children
+            .clear(|failed| self.child_panicked(failed));
         self.value
     }
 
@@ -75,12 +85,33 @@ impl<'a, 'env, E, B: Future<Output: Outcome<E>>> GroupWork<'a, 'env, E, B> {
     }
 
     #[cold]
+    fn child_panicked(&self, failed: Failed) {
+        let failure = TaskFailure::of(&failed.task, Cause::Panicked(failed.panic));
+        self.inner.fail(failure);
+    }
+
+    #[cold]
     fn fail(&mut self, cause: Cause<E>) {
         let failure = match current_task() {
             Some(task) => TaskFailure::of(&task, cause),
             None => TaskFailure::outside(self.inner.at, cause),
         };
         self.inner.fail(failure);
+    }
+
+    /// The body is to be polled, or a child was.
+    fn step(&mut self, step: Step<'_>) {
+        match step {
+            Step::Body(waker) => self.poll_body(&mut Context::from_waker(waker)),
+            Step::Child(None) => {}
+            Step::Child(Some(failed)) => self.child_panicked(failed),
+        }
+        // At once, so that no sibling begins after it.
+        if !self.has_cancelled
+            && let Some(cause) = self.inner.scope.cause()
+        {
+            self.cancel(&cause);
+        }
     }
 
     /// Has everything ended by itself?
@@ -93,23 +124,11 @@ impl<E, B: Future<Output: Outcome<E>>> Work for GroupWork<'_, '_, E, B> {
     type Output = ();
 
     fn poll(&mut self, cx: &mut Context<'_>, node: &Node) -> Poll<()> {
-        self.inner.children.enter(cx);
-        while let Some(polled) = self.inner.children.poll_next(node) {
-            match polled {
-                Polled::Body(waker) => self.poll_body(&mut Context::from_waker(&waker)),
-                Polled::Child(None) => {}
-                Polled::Child(Some(failed)) => {
-                    let cause = Cause::Panicked(failed.panic);
-                    self.inner.fail(TaskFailure::of(&failed.task, cause));
-                }
-            }
-            // At once, so that no sibling begins after it.
-            if !self.has_cancelled
-                && let Some(cause) = self.inner.scope.cause()
-            {
-                self.cancel(&cause);
-            }
+        if !std::mem::take(&mut self.has_entered) {
+            self.inner.children.enter(cx);
         }
+        let inner = self.inner;
+        inner.children.poll(node, |step| self.step(step));
         match self.is_complete() {
             true => Poll::Ready(()),
             false => Poll::Pending,
@@ -165,7 +184,7 @@ impl<'env, F, E> Guarded<'env, F, E> {
 impl<F: Future<Output: Outcome<E>>, E> Future for Guarded<'_, F, E> {
     type Output = <F::Output as Outcome<E>>::Value;
 
-    /// After an error it is Pending, and cancelled: it is not polled again.
+    /// After an error it is Pending, and over: it is not polled again.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let error = match ready!(this.child.poll(cx)).into_result() {
@@ -174,7 +193,7 @@ impl<F: Future<Output: Outcome<E>>, E> Future for Guarded<'_, F, E> {
         };
         if let (Some(group), Some(task)) = (this.group.upgrade(), current_task()) {
             let why = Reason::from("it failed, and the error is its group's");
-            task.cancel_because(Cancelled::new(why, task.location()));
+            task.end_because(Cancelled::new(why, task.location()));
             group.fail(TaskFailure::of(&task, Cause::Error(error)));
         }
         Poll::Pending
