@@ -64,7 +64,7 @@ mod tests {
         ];
         for separators in sets {
             for pattern in 0..1_u32 << 9 {
-                let letter = |bit| if pattern >> bit & 1 == 0 { b'a' } else { b'b' };
+                let letter = |bit: u32| b'a' + (pattern >> bit & 1) as u8;
                 let data: Vec<u8> = (0..9).map(letter).collect();
                 let whole = plainly(&data, separators);
                 for piece in 1..=9 {

@@ -38,7 +38,7 @@ use crate::kernel::source::{Direction, Wait};
 /// nobody calls them, it is reported once to the loop's exception handler.
 ///
 /// # asyncio
-/// `StreamWriter`. Its transport is that task here, and `all_tasks` shows it, while there is a rest.
+/// `StreamWriter`. While there is a rest, its transport is that task here; `all_tasks` shows it.
 /// Where asyncio logs "socket.send() raised exception" or raises at once (writing after
 /// `write_eof`), the error comes from `drain` and `wait_closed`. Dropping an unclosed writer gives
 /// no warning and does not end the reader.
@@ -279,5 +279,23 @@ impl Future for WaitClosed<'_> {
         this.connection.end(End::Closed);
         ready!(this.connection.poll_send(&mut this.wait, cx, 0))?;
         Poll::Ready(this.connection.verdict())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::event_loop::run;
+    use crate::net::TcpListener;
+    use crate::streams::open_connection;
+
+    #[test]
+    fn small_writes_do_not_wait_for_the_answer_to_the_last() {
+        let opened = run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let (_reader, writer) = open_connection(listener.local_addr()?).await?;
+            assert!(writer.connection.stream().nodelay()?);
+            std::io::Result::Ok(())
+        });
+        opened.unwrap();
     }
 }
