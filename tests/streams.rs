@@ -39,12 +39,15 @@ async fn read_all(peer: &TcpStream) -> io::Result<Vec<u8>> {
     Ok(all)
 }
 
-/// Bytes that do not repeat soon.
+/// Bytes that repeat only at a distance that no buffer has for its size.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let next = |_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 24) as u8
     };
-    (0..length).map(next).collect()
+    let once: Vec<u8> = (0..65_521).map(next).collect();
+    let mut all = once.repeat(length.div_ceil(once.len()));
+    all.truncate(length);
+    all
 }

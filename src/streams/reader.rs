@@ -248,3 +248,32 @@ impl Debug for StreamReader {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::event_loop::run;
+    use crate::net::TcpListener;
+    use crate::streams::open_connection;
+    use std::pin::Pin;
+    use std::task::{Context, Waker};
+
+    #[test]
+    fn a_reader_that_waits_with_nothing_holds_no_memory() {
+        let idle = run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let (mut reader, _writer) = open_connection(listener.local_addr()?).await?;
+            let (peer, _) = listener.accept().await?;
+            let mut cx = Context::from_waker(Waker::noop());
+            for _ in 0..2 {
+                let mut line = reader.read_line();
+                assert!(Pin::new(&mut line).poll(&mut cx).is_pending());
+                drop(line);
+                assert_eq!(reader.input.buffer.capacity(), 0);
+                peer.write_all(b"line\n").await?;
+                assert_eq!(reader.read_line().await?, Some("line"));
+            }
+            std::io::Result::Ok(())
+        });
+        idle.unwrap();
+    }
+}

