@@ -1,8 +1,9 @@
 //! Connections with buffers: lines and messages come in, writes go out without waiting.
 //!
 //! [`open_connection`] gives a [`StreamReader`] and a [`StreamWriter`] that share one
-//! [`TcpStream`], as asyncio's streams do. They belong to the thread that opened them. Use the socket itself where a buffer is in the way: to read from two tasks, to
-//! write without a copy, to move a connection to another loop.
+//! [`TcpStream`], as asyncio's streams do. They belong to the thread that opened them. Use the
+//! socket itself where a buffer is in the way: to read from two tasks, to write without a copy, to
+//! move a connection to another loop.
 //!
 //! # Cancellation
 //! No future of this module loses data, whenever it is dropped.
