@@ -8,7 +8,7 @@ use std::task::Poll;
 use petla::Stream;
 use petla::streams::ReadError;
 
-use super::{connected, noise};
+use super::{connected, look, noise};
 use crate::common::{poll_once, within_io};
 
 #[test]
@@ -39,6 +39,8 @@ fn a_separator_may_come_in_pieces() {
             let (mut reader, _writer, peer) = connected().await?;
             peer.write_all(&text[..split]).await?;
             let mut read = reader.read_until(b"\r\n\r\n");
+            assert!(poll_once(&mut read).is_pending());
+            look().await;
             assert!(poll_once(&mut read).is_pending());
             peer.write_all(&text[split..]).await?;
             peer.write_all(b"more").await?;
@@ -151,6 +153,7 @@ fn a_read_of_a_line_that_is_given_up_loses_nothing() {
             let pending = poll_once(&mut reader.read_line()).is_pending();
             assert!(pending, "given up before each byte");
             peer.write_all(&[*byte]).await?;
+            look().await;
             if *byte == b'\n' {
                 let line = reader.read_line().await?.unwrap();
                 assert!(line == "first" || line == "second", "{line}");
@@ -170,6 +173,7 @@ fn an_exact_read_that_is_given_up_puts_everything_back() {
             for piece in data.chunks(length.div_ceil(5)) {
                 assert!(poll_once(&mut reader.read_exact(&mut buf)).is_pending());
                 peer.write_all(piece).await?;
+                look().await;
             }
             peer.write_all(b"\n").await?;
             buf.fill(0);

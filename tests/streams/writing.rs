@@ -70,6 +70,26 @@ fn writes_of_all_sizes_arrive_in_order() {
 }
 
 #[test]
+fn a_write_never_overtakes_the_rest() {
+    within_io(async {
+        let (_reader, mut writer, peer) = connected().await?;
+        let data = noise(MUCH);
+        let (first, others) = data.split_at(MUCH - 500_000);
+        writer.write(first);
+        assert!(writer.unsent() > 0);
+        let all = petla::spawn(async move { read_all(&peer).await });
+        for piece in others.chunks(1_000) {
+            // The socket may have room again by now, and the rest not be on its way yet.
+            petla::yield_now().await;
+            writer.write(piece);
+        }
+        writer.wait_closed().await?;
+        assert!(all.await?? == data);
+        Ok(())
+    });
+}
+
+#[test]
 fn drain_waits_above_the_high_mark_and_until_the_low_one() {
     within_io(async {
         let (_reader, mut writer, peer) = connected().await?;
