@@ -45,6 +45,8 @@ pub mod threads;
 // Floor 7
 pub mod event_loop;
 pub mod net;
+// Floor 8
+pub mod streams;
 // Floor 9
 pub mod testing;
 

@@ -4,6 +4,8 @@
 //! # Not here
 //! What they print: the tests of each part look at results.
 
+mod common;
+
 #[allow(clippy::all, reason = "a program as its author wrote it")]
 mod p01c_group {
     include!("api/p01c_group.rs");
@@ -11,6 +13,66 @@ mod p01c_group {
     #[test]
     fn a_group_joins_its_producers_and_shuts_the_queue_down() {
         main().unwrap();
+    }
+}
+
+#[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p03_fetch_many {
+    use super::common::{alone_command, text};
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    include!("api/p03_fetch_many.rs");
+
+    /// Answers each request on port 80 and counts them.
+    fn serve(listener: TcpListener) -> Arc<AtomicUsize> {
+        let served = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&served);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut request = [0; 18];
+                // Those that are given up send none.
+                if stream.read_exact(&mut request).is_ok() {
+                    stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n").unwrap();
+                    count.fetch_add(1, SeqCst);
+                }
+            }
+        });
+        served
+    }
+
+    /// The program needs port 80 of a hundred addresses of this machine, and two hosts that are
+    /// called `a` and `b`.
+    fn run_it() {
+        let bound = TcpListener::bind("0.0.0.0:80");
+        let taken = |error: &io::Error| error.kind() == ErrorKind::AddrInUse;
+        let somebody_else = bound.as_ref().is_err_and(taken);
+        let served = bound.ok().map(serve);
+        let first = TcpStream::connect("127.0.0.0:80").map(drop);
+        let end = main();
+        match (first, served) {
+            // Whatever that one answers.
+            _ if somebody_else => {}
+            (Ok(_), Some(served)) => assert!(served.load(SeqCst) >= 400, "{end:?}"),
+            (Ok(_), None) => panic!("who answers?"),
+            // `try_gather` gives it.
+            (Err(error), _) => assert_eq!(end.unwrap_err().kind(), error.kind()),
+        }
+    }
+
+    #[test]
+    fn a_hundred_pages_are_fetched_in_four_ways() {
+        let Some(mut command) = alone_command(run_it) else {
+            return;
+        };
+        // Nobody knows `a` and `b`: do not wait for long.
+        let output = command.env("RES_OPTIONS", "timeout:1 attempts:1").output();
+        let output = output.unwrap();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(output.status.success(), "{said}");
     }
 }
 

@@ -176,7 +176,28 @@ impl Source {
         ready.unwrap_or_else(|| Err(no_loop()))
     }
 
-    fn drained(&self, direction: Direction) {
+    /// Tries `op` unless the descriptor is known not to be ready, and never waits.
+    ///
+    /// # Errors
+    /// `WouldBlock`; those of `op`; on a loop that is not the source's.
+    pub(crate) fn try_io<R>(
+        &self,
+        direction: Direction,
+        mut op: impl FnMut(RawFd) -> io::Result<R>,
+    ) -> io::Result<R> {
+        if !self.may_be_ready(direction)? {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        loop {
+            match op(self.raw) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// The last operation of this direction moved less than asked: nothing is left.
+    pub(crate) fn drained(&self, direction: Direction) {
         if self.drain != Drain::ShortRead || self.lent.load(Relaxed) {
             return;
         }

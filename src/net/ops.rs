@@ -30,7 +30,7 @@ use crate::sys::socket;
 
 /// Calls that one poll of `write_all` and `read_exact` makes before it lets others run: a fast
 /// peer on another core could keep it going for as long as there are data.
-const CALLS_A_POLL: usize = 16;
+pub(crate) const CALLS_A_POLL: usize = 16;
 
 /// The future of `read`.
 #[derive(Debug)]
@@ -259,7 +259,12 @@ impl Future for WriteAll<'_> {
     }
 }
 
-fn poll_read(wait: &mut Wait<'_>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+/// One poll of `read`, for futures of other modules that hold a wait of their own.
+pub(crate) fn poll_read(
+    wait: &mut Wait<'_>,
+    cx: &mut Context<'_>,
+    buf: &mut [u8],
+) -> Poll<io::Result<usize>> {
     if buf.is_empty() {
         return Poll::Ready(Ok(0));
     }
@@ -270,7 +275,12 @@ fn poll_read(wait: &mut Wait<'_>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<
     Poll::Ready(Ok(n))
 }
 
-fn poll_write(wait: &mut Wait<'_>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+/// One poll of `write`, for futures of other modules that hold a wait of their own.
+pub(crate) fn poll_write(
+    wait: &mut Wait<'_>,
+    cx: &mut Context<'_>,
+    buf: &[u8],
+) -> Poll<io::Result<usize>> {
     if buf.is_empty() {
         return Poll::Ready(Ok(0));
     }
@@ -286,6 +296,15 @@ fn total(lengths: impl Iterator<Item = usize>) -> usize {
     lengths
         .take(socket::BUFFERS_MAX)
         .fold(0, usize::saturating_add)
+}
+
+/// Writes what the socket takes at once; `WouldBlock` if that is nothing.
+pub(crate) fn try_write(source: &Source, buf: &[u8]) -> io::Result<usize> {
+    let n = source.try_io(Direction::Write, |fd| socket::send(fd, buf))?;
+    if n < buf.len() {
+        source.drained(Direction::Write);
+    }
+    Ok(n)
 }
 
 fn ended_early(filled: usize, wanted: usize) -> io::Error {

@@ -64,6 +64,11 @@ impl TcpStream {
         TcpStream { source }
     }
 
+    /// What the futures of other modules wait on.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// Connects to the first of the addresses that answers.
     ///
     /// There is no limit in time but the system's, minutes: put a [`timeout`](crate::timeout)

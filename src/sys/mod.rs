@@ -24,6 +24,7 @@ use std::io;
 
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
+pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -1,0 +1,327 @@
+//! [`Connection`]: the socket that a reader and a writer share, and what is still to be sent.
+//!
+//! A write sends at once what the socket takes. If something is left, a *flusher* is spawned: a
+//! task that sends the rest and ends. So bytes leave without anybody waiting for them, as in
+//! asyncio, and a connection whose peer keeps up never has a task. Whoever waits (`drain`,
+//! `wait_closed`) sends as well: both are woken by the same event, and the first one sends. So
+//! a wait needs no flusher, and works while the loop closes and spawns nothing any more.
+//!
+//! ```text
+//!   write ──► socket ──full──► unsent ──► socket        nothing unsent and ..
+//!                               ▲    flusher, drain     .. eof wanted: shutdown(Write)
+//!                               └─ later writes         .. closed: shutdown(Both)
+//! ```
+//!
+//! # Invariants
+//! - **In order**: a write goes to the socket only when nothing is unsent.
+//! - **Told**: bytes that were accepted and cannot be sent are an error of every later `drain` and
+//!   `wait_closed`, or if there is none, one report.
+//! - **No borrow outside**: no borrow of `out` lives while a task is spawned, whose future may be
+//!   dropped at once, or while something is reported.
+//!
+//! # Not here
+//! Waiting (`writer`); receiving (`input`).
+
+use std::cell::RefCell;
+use std::future;
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::buffer::Buffer;
+use super::error::again;
+use crate::kernel::source::{Direction, Source, Wait};
+use crate::kernel::{self, Kernel};
+use crate::net::{CALLS_A_POLL, TcpStream, poll_write, try_write};
+use crate::task::report;
+
+/// asyncio's marks.
+const HIGH: usize = 64 << 10;
+const LOW: usize = 16 << 10;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    out: RefCell<Out>,
+}
+
+#[derive(Debug)]
+struct Out {
+    unsent: Buffer,
+    high: usize,
+    low: usize,
+    /// What is to come when nothing is unsent.
+    wanted: End,
+    /// What came already.
+    done: End,
+    failure: Option<io::Error>,
+    /// Something was written after the end.
+    refused: bool,
+    /// Somebody got the error, or nobody can.
+    told: bool,
+    /// A flusher is there.
+    flushing: bool,
+    /// The writer was dropped.
+    orphan: bool,
+}
+
+/// How far the sending direction is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum End {
+    Open,
+    /// The peer reads the end of the stream.
+    Eof,
+    /// Receiving ends as well.
+    Closed,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream) -> Connection {
+        let out = Out {
+            unsent: Buffer::default(),
+            high: HIGH,
+            low: LOW,
+            wanted: End::Open,
+            done: End::Open,
+            failure: None,
+            refused: false,
+            told: false,
+            flushing: false,
+            orphan: false,
+        };
+        let out = RefCell::new(out);
+        Connection { stream, out }
+    }
+
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        self.stream.source()
+    }
+
+    pub(super) fn unsent(&self) -> usize {
+        self.out.borrow().unsent.len()
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.out.borrow().wanted == End::Closed
+    }
+
+    pub(super) fn set_marks(&self, high: usize, low: usize) {
+        let mut out = self.out.borrow_mut();
+        (out.high, out.low) = (high, low);
+    }
+
+    /// The marks above which `drain` waits, and down to which.
+    pub(super) fn marks(&self) -> (usize, usize) {
+        let out = self.out.borrow();
+        (out.high, out.low)
+    }
+
+    /// Sends what the socket takes at once, and keeps the rest.
+    pub(super) fn write(self: &Rc<Self>, data: &[u8]) {
+        self.out.borrow_mut().write(self.source(), data);
+        self.flush();
+    }
+
+    /// Ends the sending direction as soon as nothing is unsent.
+    pub(super) fn end(self: &Rc<Self>, how: End) {
+        {
+            let mut out = self.out.borrow_mut();
+            out.wanted = out.wanted.max(how);
+            out.end(&self.stream);
+        }
+        self.flush();
+    }
+
+    /// Throws away what is unsent; the connection is reset when its last half is dropped.
+    pub(super) fn abort(&self) {
+        let mut out = self.out.borrow_mut();
+        out.wanted = End::Closed;
+        out.fail(io::Error::new(
+            ErrorKind::ConnectionAborted,
+            "this connection was aborted",
+        ));
+        out.told = true;
+        // Fails if the connection is gone, which is what is wanted.
+        let _ = self.stream.set_linger(Some(Duration::ZERO));
+        out.end(&self.stream);
+    }
+
+    /// The writer is gone: whatever goes wrong from now on nobody asks for.
+    pub(super) fn orphan(self: &Rc<Self>) {
+        self.out.borrow_mut().orphan = true;
+        if Rc::strong_count(self) > 1 || self.unsent() > 0 {
+            self.end(End::Eof);
+        }
+        if !self.out.borrow().flushing {
+            self.report();
+        }
+    }
+
+    /// What became of the bytes so far. An error counts as told.
+    pub(super) fn verdict(&self) -> io::Result<()> {
+        self.out.borrow_mut().verdict()
+    }
+
+    /// Sees to it that what is unsent is sent by itself; false if no loop can do that.
+    pub(super) fn flush(self: &Rc<Self>) -> bool {
+        {
+            let mut out = self.out.borrow_mut();
+            if out.unsent.is_empty() || out.flushing {
+                return true;
+            }
+            if Kernel::with(|_| ()).is_none() {
+                return false;
+            }
+            out.flushing = true;
+        }
+        let flusher = Flusher(Rc::clone(self));
+        // On a loop that closes, this drops the future at once.
+        let task = kernel::spawn(async move {
+            let mut wait = flusher.0.source().wait(Direction::Write);
+            // The error is kept in the connection.
+            let _ = future::poll_fn(|cx| flusher.0.poll_send(&mut wait, cx, 0)).await;
+        });
+        task.named("petla: sends what a peer was too slow for")
+            .detach();
+        self.out.borrow().flushing
+    }
+
+    /// Sends until at most `rest` bytes are unsent.
+    pub(super) fn poll_send(
+        &self,
+        wait: &mut Wait<'_>,
+        cx: &mut Context<'_>,
+        rest: usize,
+    ) -> Poll<io::Result<()>> {
+        for _ in 0..CALLS_A_POLL {
+            let mut out = self.out.borrow_mut();
+            if out.failure.is_some() || out.unsent.len() <= rest {
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(poll_write(wait, cx, out.unsent.data())) {
+                Ok(n) => out.sent(n, &self.stream),
+                Err(error) if error.raw_os_error().is_some() => out.fail(error),
+                // "No loop runs here" and the like: the bytes stay.
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Says once that accepted bytes are lost and nobody will ask.
+    fn report(&self) {
+        let (lost, error) = {
+            let mut out = self.out.borrow_mut();
+            let lost = out.unsent.len();
+            out.unsent = Buffer::default();
+            let error = out.verdict_once().or_else(|| {
+                let message = format!("{lost} bytes: await `wait_closed` before the loop ends");
+                (lost > 0).then(|| io::Error::other(message))
+            });
+            (lost, error)
+        };
+        if let Some(error) = error {
+            let message = match lost {
+                0 => "a StreamWriter could not send everything, and nobody asked",
+                _ => "a StreamWriter was dropped with bytes that cannot be sent any more",
+            };
+            report::report(message, None, Some(&error));
+        }
+    }
+}
+
+impl Out {
+    fn write(&mut self, source: &Source, mut data: &[u8]) {
+        if data.is_empty() || self.failure.is_some() {
+            return;
+        }
+        if self.wanted != End::Open {
+            self.refused = true;
+            self.told = false;
+            return;
+        }
+        if self.unsent.is_empty() {
+            match try_write(source, data) {
+                Ok(n) => data = &data[n..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.raw_os_error().is_some() => return self.fail(error),
+                // Not on its loop: whoever waits for the bytes will be told.
+                Err(_) => {}
+            }
+        }
+        if !data.is_empty() {
+            self.unsent.append(data);
+        }
+    }
+
+    fn sent(&mut self, n: usize, stream: &TcpStream) {
+        self.unsent.consume(n);
+        self.end(stream);
+    }
+
+    /// Ends what is to be ended, if nothing is unsent.
+    fn end(&mut self, stream: &TcpStream) {
+        if !self.unsent.is_empty() {
+            return;
+        }
+        self.unsent.release();
+        if self.done < self.wanted {
+            self.done = self.wanted;
+            let how = match self.done {
+                End::Closed => Shutdown::Both,
+                _ => Shutdown::Write,
+            };
+            // Fails if the connection is gone: then reads and later writes say so.
+            let _ = stream.shutdown(how);
+        }
+    }
+
+    /// The connection is lost, and with it what is unsent.
+    fn fail(&mut self, error: io::Error) {
+        self.unsent = Buffer::default();
+        self.told = false;
+        self.failure = Some(error);
+    }
+
+    fn verdict(&mut self) -> io::Result<()> {
+        let error = match &self.failure {
+            Some(failure) => again(failure),
+            None if self.refused => io::Error::new(
+                ErrorKind::BrokenPipe,
+                "something was written after this writer was closed, and not sent",
+            ),
+            None => return Ok(()),
+        };
+        self.told = true;
+        Err(error)
+    }
+
+    /// The error, if nobody was told yet.
+    fn verdict_once(&mut self) -> Option<io::Error> {
+        (!self.told).then(|| self.verdict().err()).flatten()
+    }
+}
+
+/// Dropped with the task that sends, however that ends.
+struct Flusher(Rc<Connection>);
+
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        let orphan = {
+            let mut out = self.0.out.borrow_mut();
+            out.flushing = false;
+            out.orphan
+        };
+        if orphan {
+            self.0.report();
+        }
+    }
+}
