@@ -19,7 +19,7 @@
 //! # Not here
 //! What a failure does to the others: `task_group`.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fmt::Display;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -44,7 +44,7 @@ const BODY: u32 = 0;
 /// See the module.
 pub(crate) struct ChildTasks<'env> {
     /// Of the first poll. Empty before.
-    home: RefCell<Weak<Kernel>>,
+    home: OnceCell<Weak<Kernel>>,
     children: RefCell<Children>,
     /// `None` in the body's place.
     tasks: RefCell<Slab<Option<Child<'env>>>>,
@@ -70,7 +70,7 @@ impl<'env> ChildTasks<'env> {
         let body = tasks.insert(None);
         debug_assert_eq!(body, BODY as usize);
         ChildTasks {
-            home: RefCell::new(Weak::new()),
+            home: OnceCell::new(),
             children: RefCell::new(Children::new()),
             tasks: RefCell::new(tasks),
         }
@@ -82,12 +82,8 @@ impl<'env> ChildTasks<'env> {
     /// Without a loop, and on another loop than the first time.
     pub(crate) fn enter(&self, cx: &Context<'_>) {
         Kernel::with_current("TaskGroup::run()", |kernel| {
-            let mut home = self.home.borrow_mut();
-            if home.ptr_eq(&Weak::new()) {
-                *home = kernel.this.clone();
-            }
-            assert_home(&home, kernel);
-            drop(home);
+            self.home.get_or_init(|| kernel.this.clone());
+            self.assert_home(kernel);
             let mut children = self.children.borrow_mut();
             let (place, block) = children.open();
             // Fresh the first time alone, when there are no children.
@@ -120,7 +116,7 @@ impl<'env> ChildTasks<'env> {
     ) -> Task<F::Output> {
         Kernel::with_current("TaskGroup::spawn()", |kernel| {
             if refused.is_none() {
-                assert_home(&self.home.borrow(), kernel);
+                self.assert_home(kernel);
             }
             let task = kernel.make_cell(future, at, Flags::NEW);
             // SAFETY: a new cell with HANDLE set, and `F::Output` by its making.
@@ -132,6 +128,15 @@ impl<'env> ChildTasks<'env> {
             }
             handle
         })
+    }
+
+    #[inline]
+    fn assert_home(&self, kernel: &Kernel) {
+        let home = self.home.get().map(Weak::as_ptr);
+        assert!(
+            home.is_some_and(|home| std::ptr::eq(home, kernel)),
+            "a TaskGroup is used on the loop that it began on"
+        );
     }
 
     #[inline]
@@ -153,13 +158,14 @@ impl<'env> ChildTasks<'env> {
         Kernel::with_current("a task group", |kernel| {
             let block = self.children.borrow().block();
             let block = block.expect("the group has been entered: it has a block");
+            kernel.run.set_group_node(block, node.index());
             let mut due = false;
             while !due && let Some((index, slot)) = kernel.run.next_child(block) {
                 due = kernel.budget.spend();
                 let waker = kernel.child_waker(slot);
                 step(match index {
                     BODY => Step::Body(&waker),
-                    _ => Step::Child(self.poll_child(kernel, block, index, &waker, node)),
+                    _ => Step::Child(self.poll_child(kernel, block, index, &waker)),
                 });
             }
             if due {
@@ -173,16 +179,9 @@ impl<'env> ChildTasks<'env> {
 
     /// Polls one child, and ends it if it is over.
     #[inline]
-    fn poll_child(
-        &self,
-        kernel: &Kernel,
-        block: u32,
-        index: u32,
-        waker: &Waker,
-        node: &Node,
-    ) -> Option<Failed> {
+    fn poll_child(&self, kernel: &Kernel, block: u32, index: u32, waker: &Waker) -> Option<Failed> {
         let child = self.tasks.borrow()[index as usize]?;
-        if !child.poll(kernel, &mut Context::from_waker(waker), node) {
+        if !child.poll(kernel, &mut Context::from_waker(waker)) {
             return None;
         }
         kernel.run.remove_child(block, index);
@@ -235,7 +234,9 @@ impl<'env> ChildTasks<'env> {
 
     /// Calls `f` with the group's loop, if it is there.
     fn with_home(&self, mut f: impl FnMut(Option<&Kernel>)) {
-        let home = self.home.borrow().clone();
+        let Some(home) = self.home.get() else {
+            return f(None);
+        };
         if let Some(kernel) = home.upgrade() {
             return f(Some(&kernel));
         }
@@ -251,13 +252,6 @@ impl<'env> ChildTasks<'env> {
             f(None);
         }
     }
-}
-
-fn assert_home(home: &Weak<Kernel>, kernel: &Kernel) {
-    assert!(
-        std::ptr::eq(home.as_ptr(), kernel),
-        "a TaskGroup is used on the loop that it began on"
-    );
 }
 
 impl Drop for ChildTasks<'_> {
@@ -295,17 +289,14 @@ impl Child<'_> {
 
     /// Polls the child, or ends it if it is to be cancelled. True if it has ended.
     #[inline]
-    fn poll(self, kernel: &Kernel, cx: &mut Context<'_>, node: &Node) -> bool {
+    fn poll(self, kernel: &Kernel, cx: &mut Context<'_>) -> bool {
         let header = self.header();
         if !header.is_pollable()
             && let Some(ended) = self.make_way(kernel, cx)
         {
             return ended;
         }
-        let inside = node.enter_child(header.id());
-        let polled = kernel.poll_cell(self.task, cx);
-        drop(inside);
-        match polled {
+        match kernel.poll_cell(self.task, cx) {
             Ok(true) => true,
             Ok(false) if header.is_pollable() => false,
             Ok(false) if header.is(Flags::OVER) => self.cancel(kernel, cx),
@@ -367,10 +358,16 @@ impl Child<'_> {
         failed
     }
 
+    #[inline]
     fn take_panic(self) -> Option<Failed> {
         if !self.header().has_panicked() {
             return None;
         }
+        self.take_failure()
+    }
+
+    #[cold]
+    fn take_failure(self) -> Option<Failed> {
         let Some(JoinError::Panicked(panic)) = self.header().take_failure() else {
             return None;
         };

@@ -38,8 +38,6 @@ struct Current {
     task: u64,
     /// The innermost node. Without one it is the task's own, to be made.
     node: Option<Index>,
-    /// The node in which the task itself is a child.
-    outer: Option<Index>,
     /// A clean-up: what begins in it is below nothing.
     sheltered: bool,
 }
@@ -149,15 +147,9 @@ impl Node {
         self.with(inside).unwrap_or(Inside(None))
     }
 
-    /// Makes the node the one in which the task `child` is a child, while that is polled.
-    pub(crate) fn enter_child(&self, child: u64) -> Inside {
-        let inside = self.with(|kernel, index| {
-            kernel.scopes.enter(Current {
-                outer: Some(index),
-                ..Current::of(child)
-            })
-        });
-        inside.unwrap_or(Inside(None))
+    /// Its number in its loop, for the block of a group.
+    pub(super) fn index(&self) -> Option<Index> {
+        self.place.map(|place| place.index)
     }
 
     /// Has something above been cancelled?
@@ -367,7 +359,7 @@ impl Kernel {
         }
         let mut node = match current.node {
             None if current.sheltered => None,
-            None => Some(self.root(task, current.outer)),
+            None => Some(self.root(task)),
             node => node,
         };
         let lazy = self.scopes.lazy.replace(0);
@@ -382,11 +374,12 @@ impl Kernel {
         node
     }
 
-    /// The task's own node, made now if need be.
-    fn root(&self, task: &Header, outer: Option<Index>) -> Index {
+    /// The task's own node, made now if need be: below its group's, if it is a child.
+    fn root(&self, task: &Header) -> Index {
         if let Some(root) = task.scope() {
             return root;
         }
+        let outer = self.run.group_node(task.slot());
         let root = self.scopes.tree.borrow_mut().open(outer, Kind::Task);
         task.set_scope(Some(root));
         let waker = token::waker(

@@ -51,6 +51,8 @@ struct Block<T> {
     /// Woken since that began.
     woken: VecDeque<u32>,
     children: Vec<Child<T>>,
+    /// Of a group: the number of its node among the loop's scopes. It means nothing here.
+    node: Option<u32>,
 }
 
 struct Child<T> {
@@ -85,6 +87,7 @@ impl<T> RunQueue<T> {
             ready: VecDeque::new(),
             woken: VecDeque::new(),
             children: Vec::new(),
+            node: None,
         };
         self.blocks.borrow_mut().0.insert(block) as u32
     }
@@ -232,6 +235,20 @@ impl<T> RunQueue<T> {
             .iter_mut()
             .filter_map(|(_, block)| block.parent.take());
         parents.collect()
+    }
+
+    /// Notes the number of a group's node.
+    pub(crate) fn set_group_node(&self, block: u32, node: Option<u32>) {
+        self.blocks.borrow_mut().0[block as usize].node = node;
+    }
+
+    /// The number that the parent of the child in `slot` has noted.
+    pub(crate) fn group_node(&self, slot: u32) -> Option<u32> {
+        let place = self.slot(slot);
+        if !place.state.get().is_child() {
+            return None;
+        }
+        self.blocks.borrow().0[place.owner.get().addr()].node
     }
 
     /// The child in `slot`, if it is a task.

@@ -210,6 +210,12 @@ impl CancelScope {
             .cancel(Cancelled::new(reason.into(), Location::caller()))
     }
 
+    /// Was it cancelled by a cause of its own?
+    #[inline]
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state.is_cancelled()
+    }
+
     pub(crate) fn cancel_because(&self, cause: Cancelled) -> bool {
         self.state.cancel(cause)
     }
@@ -317,6 +323,7 @@ impl State {
         woken.into_iter().for_each(wake_safely);
     }
 
+    #[inline]
     fn is_cancelled(&self) -> bool {
         self.cause.borrow().is_some()
     }

@@ -54,6 +54,9 @@ impl Flags {
     /// whatever is open in it.
     pub(crate) const OVER: Flags = Flags(1 << 11);
 
+    /// It has context variables: spares the task without them a look at the extra part.
+    pub(crate) const VARS: Flags = Flags(1 << 12);
+
     /// There is an extra part: spares the common task a look at it.
     const EXTRA: Flags = Flags(1 << 8);
 
@@ -171,6 +174,7 @@ impl Header {
     }
 
     /// Has a panic been noted as its result?
+    #[inline]
     pub(crate) fn has_panicked(&self) -> bool {
         let panicked = |failure: &JoinError| failure.is_panic();
         self.if_extra(|extra| extra.failure.as_ref().map(panicked))
@@ -240,11 +244,6 @@ impl Header {
         result
     }
 
-    #[inline(always)]
-    pub(super) fn has_extra(&self) -> bool {
-        self.is(Flags::EXTRA)
-    }
-
     /// The extra part, for whoever frees the cell.
     #[inline(always)]
     pub(super) fn take_extra(&self) -> Option<Box<Extra>> {
@@ -295,6 +294,7 @@ impl Header {
     }
 
     /// Takes the will out; whoever has polled it puts it back.
+    #[inline]
     pub(crate) fn take_will(&self) -> Option<Box<dyn Will>> {
         self.if_extra(|extra| extra.will.take())
     }
@@ -308,6 +308,7 @@ impl Header {
     }
 
     /// The number of its node among the scopes of its loop, if scopes have begun in it.
+    #[inline]
     pub(crate) fn scope(&self) -> Option<u32> {
         self.if_extra(|extra| extra.scope)
     }

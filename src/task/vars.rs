@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicU8;
 use std::task::{Context, Poll};
 
-use super::header::Header;
+use super::header::{Flags, Header};
 use super::token;
 use crate::pin::pinned;
 
@@ -183,7 +183,10 @@ fn current() -> Option<Rc<Vars>> {
 fn replace(new: Option<Rc<Vars>>) -> Option<Rc<Vars>> {
     match token::current() {
         Some(task) if new.is_none() => task.if_extra(|extra| extra.vars.take()),
-        Some(task) => task.with_extra(|extra| std::mem::replace(&mut extra.vars, new)),
+        Some(task) => {
+            task.set(Flags::VARS);
+            task.with_extra(|extra| std::mem::replace(&mut extra.vars, new))
+        }
         None => THREAD.try_with(|vars| vars.0.replace(new)).ok().flatten(),
     }
 }
@@ -192,7 +195,7 @@ fn replace(new: Option<Rc<Vars>>) -> Option<Rc<Vars>> {
 #[inline(always)]
 pub(crate) fn inherit(child: &Header) {
     match token::current() {
-        Some(parent) if !parent.has_extra() => {}
+        Some(parent) if !parent.is(Flags::VARS) => {}
         _ => inherit_slowly(child),
     }
 }
@@ -201,6 +204,7 @@ pub(crate) fn inherit(child: &Header) {
 #[inline(never)]
 fn inherit_slowly(child: &Header) {
     if let Some(vars) = current() {
+        child.set(Flags::VARS);
         child.with_extra(|extra| extra.vars = Some(vars));
     }
 }

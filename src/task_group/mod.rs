@@ -301,6 +301,7 @@ impl<'env, E> TaskGroup<'env, E> {
         self.spawn_at(child, Location::caller())
     }
 
+    #[inline]
     fn spawn_at<F>(
         &self,
         child: F,
@@ -314,13 +315,14 @@ impl<'env, E> TaskGroup<'env, E> {
         self.inner.children.spawn(child, at, self.refusal(at))
     }
 
-    /// Why no more children are taken.
+    /// Why no more children are taken, if none are.
+    #[inline]
     fn refusal(&self, at: &'static Location<'static>) -> Option<Cancelled> {
-        if let Some(cause) = self.cause() {
-            return Some(cause);
+        if self.inner.open.get() && !self.is_cancelled() {
+            return None;
         }
         let over = || Cancelled::new(Reason::from("its group is over"), at);
-        (!self.inner.open.get()).then(over)
+        Some(self.cause().unwrap_or_else(over))
     }
 
     /// The children that have not ended.

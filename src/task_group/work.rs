@@ -107,9 +107,14 @@ impl<'a, 'env, E, B: Future<Output: Outcome<E>>> GroupWork<'a, 'env, E, B> {
             Step::Child(Some(failed)) => self.child_panicked(failed),
         }
         // At once, so that no sibling begins after it.
-        if !self.has_cancelled
-            && let Some(cause) = self.inner.scope.cause()
-        {
+        if !self.has_cancelled && self.inner.scope.is_cancelled() {
+            self.cancel_siblings();
+        }
+    }
+
+    #[cold]
+    fn cancel_siblings(&mut self) {
+        if let Some(cause) = self.inner.scope.cause() {
             self.cancel(&cause);
         }
     }
