@@ -18,7 +18,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use super::alarm::Alarm;
-use crate::kernel::{self, Kernel};
+use crate::kernel::{self, CLEANUP_LIMIT, Kernel};
 use crate::task::report;
 use crate::task::token::drop_safely;
 
@@ -92,6 +92,8 @@ pub(super) struct Cleanups<'env> {
     /// The body gave a value, or panicked: those for a cancel are not wanted any more.
     is_spared: Cell<bool>,
     pruned: Cell<usize>,
+    /// They have been run, or given up: who comes now comes too late.
+    is_over: Cell<bool>,
 }
 
 impl<'env> Cleanups<'env> {
@@ -105,6 +107,13 @@ impl<'env> Cleanups<'env> {
         let cleanup = Cleanup {
             armed: Rc::clone(&armed),
         };
+        if self.is_over.get() {
+            let mut lost = Lost::default();
+            lost.note(at);
+            drop_safely(work);
+            lost.report("a clean-up was registered with a scope that had ended, and will not run");
+            return cleanup;
+        }
         self.prune().into_iter().for_each(drop_safely);
         self.list.borrow_mut().push(Entry {
             armed,
@@ -159,6 +168,11 @@ impl<'env> Cleanups<'env> {
         }
     }
 
+    /// They have been run.
+    pub(super) fn close(&self) {
+        self.is_over.set(true);
+    }
+
     /// Drops them all, unrun.
     pub(super) fn clear(&self) {
         let list = self.list.take();
@@ -167,6 +181,7 @@ impl<'env> Cleanups<'env> {
 
     /// The scope's future is gone: what borrows is lost, the rest becomes a task.
     pub(super) fn orphan(&self) {
+        self.is_over.set(true);
         let mut lost = Lost::default();
         let mut left = Vec::new();
         while let Some(entry) = self.next(!self.is_spared.get()) {
@@ -247,7 +262,14 @@ fn spawn_cleaner(orphans: Orphans, at: &'static Location<'static>) -> Result<(),
         kernel.spawn_cleaner(&mut orphans, at, |orphans| async move {
             let mut left = Left(orphans);
             left.0.reverse();
-            poll_fn(|cx| left.poll(cx)).await;
+            let now = Kernel::with(|kernel| kernel.clock().now());
+            let deadline = now.and_then(|now| now.checked_add(CLEANUP_LIMIT));
+            let mut alarm = Alarm::default();
+            poll_fn(|cx| match left.poll(cx) {
+                Poll::Pending if !alarm.poll(deadline, cx) => Poll::Pending,
+                _ => Poll::Ready(()),
+            })
+            .await;
         });
     });
     orphans.map_or(Ok(()), Err)
@@ -273,7 +295,7 @@ impl Drop for Left {
             lost.note(at);
             drop_safely(work);
         }
-        lost.report("clean-ups whose scope was gone did not end before their task was dropped");
+        lost.report("clean-ups whose scope was gone did not end in time and were dropped");
     }
 }
 

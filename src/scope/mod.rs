@@ -189,7 +189,9 @@ impl CancelScope {
         async move {
             let mut run = Run::begin(scope, at);
             let scope = run.scope();
-            let mut body = pin!(Some(body(&scope)));
+            // Cancelled before, it does not even begin.
+            let begins = !scope.is_cancelled();
+            let mut body = pin!(begins.then(|| body(&scope)));
             let mut work = Body(body.as_mut());
             let end = poll_fn(|cx| run.poll(cx, &mut work)).await;
             match run.finish(end, || body.set(None)).await {

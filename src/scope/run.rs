@@ -225,6 +225,7 @@ impl<'env> Run<'env> {
             })
             .await;
         }
+        self.cleanups.close();
         let doomed = self.state().node.borrow().is_doomed();
         self.state().finish();
         match (end, self.state().cause()) {

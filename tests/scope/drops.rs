@@ -7,8 +7,8 @@ use std::future::{Future, pending, poll_fn};
 use std::task::Poll;
 
 use petla::{
-    CancelScope, EventLoop, JoinError, gather, move_on_after, now, select, sleep, spawn, testing,
-    timeout, try_gather, wait_for, yield_now,
+    CancelScope, EventLoop, JoinError, all_tasks, gather, move_on_after, now, select, sleep, spawn,
+    testing, timeout, try_gather, wait_for, yield_now,
 };
 
 use crate::common::hand::{hand, waiting};
@@ -262,5 +262,22 @@ fn a_scope_that_never_began_owes_nothing_when_it_is_dropped() {
         idle.waits();
         drop(idle);
         assert_eq!(reports.len(), 0);
+    });
+}
+
+#[test]
+fn orphans_that_hang_are_dropped_when_the_time_for_clean_ups_is_up() {
+    testing::run(async {
+        let reports = collect_reports();
+        let mut run = hand(CancelScope::new().run(async |s| {
+            s.finally_static(pending());
+            pending::<()>().await
+        }));
+        run.waits();
+        drop(run);
+        assert_eq!(all_tasks().len(), 2, "a task that cleans up");
+        sleep(ms(6000)).await;
+        assert_eq!(all_tasks().len(), 1);
+        assert_eq!(reports.take().len(), 1);
     });
 }

@@ -445,3 +445,15 @@ fn a_clean_up_may_run_a_group_while_the_loop_closes() {
     });
     assert_eq!(log.take(), ["child", "clean-up"]);
 }
+
+#[test]
+fn a_clean_up_that_is_registered_after_the_end_is_reported() {
+    run(async {
+        let reports = collect_reports();
+        let after = TaskGroup::run(async |g: &Group<'_>| Ok(g.clone()));
+        let after = after.await.unwrap();
+        after.on_cancel(async { unreachable!("it is too late") });
+        let told = reports.take();
+        assert!(told[0].contains("had ended, and will not run"), "{told:?}");
+    });
+}
