@@ -16,8 +16,6 @@ mod explorer;
 mod idle;
 #[path = "testing/loops.rs"]
 mod loops;
-#[path = "testing/program.rs"]
-mod program;
 #[path = "testing/seeds.rs"]
 mod seeds;
 #[path = "testing/sequencer.rs"]
