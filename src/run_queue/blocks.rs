@@ -305,9 +305,8 @@ mod tests {
         for at in [2, 0, 2, 3] {
             assert!(wake(&queue, slots[at]).is_none());
         }
-        assert_eq!(
-            served(&queue, block),
-            [],
+        assert!(
+            served(&queue, block).is_empty(),
             "the poll under way does not see them"
         );
         assert!(queue.begin(block, None).is_none());
@@ -347,7 +346,7 @@ mod tests {
         queue.remove_child(block, 0);
         assert!(!queue.wake(slots[0], generation));
         assert!(queue.begin(block, None).is_none());
-        assert_eq!(served(&queue, block), []);
+        assert!(served(&queue, block).is_empty());
         queue.insert_ready_child(block, 0);
         assert_eq!(
             served(&queue, block),
