@@ -318,3 +318,25 @@ fn a_scope_inside_a_shield_is_cancelled_after_it_only() {
         story.is(&["5 undisturbed", "6 cleaned up"]);
     });
 }
+
+#[test]
+fn a_hundred_thousand_waits_for_one_task_that_are_given_up_leave_nothing() {
+    // B58: asyncio's shield is a handle by reference. It has one place for a waker, and an error
+    // is whoever's who awaits it in the end, or is reported.
+    testing::run(async {
+        let reports = collect_reports();
+        let work = async || {
+            sleep(Duration::from_secs(3600)).await;
+            Err::<(), _>("too late")
+        };
+        let (mut seen, mut unseen) = (spawn(work()), spawn(work()));
+        for _ in 0..100_000 {
+            assert!(timeout(Duration::ZERO, &mut seen).await.is_err());
+            assert!(timeout(Duration::ZERO, &mut unseen).await.is_err());
+        }
+        unseen.detach();
+        assert_eq!(seen.await.unwrap(), Err("too late"));
+        yield_now().await;
+        assert_eq!(reports.take().len(), 1, "of the one that was let go");
+    });
+}
