@@ -11,7 +11,7 @@
 //! | E2 | `runs` | `stop_before_a_run_allows_one_batch_and_one_look_that_does_not_wait` |
 //! | E3 | `callbacks` | `a_hundred_thousand_cancelled_timers_leave_nothing_behind` |
 //! | E4 | `debug` | `short_sleeps_do_not_spin` |
-//! | E5 | `threads`, `remote` | `a_loop_that_sleeps_is_woken_by_every_kind_of_call`, and those of cancels |
+//! | E5 | `threads` | `a_loop_that_sleeps_is_woken_by_every_kind_of_call` |
 //! | E6 | `runs` | `closing_is_idempotent_and_refused_inside_a_run` |
 //! | E7, E8 | `../scope`, `../interrupt` | |
 //! | E9 | `handler` | `a_handler_that_panics_is_bypassed_and_asked_again_next_time` |

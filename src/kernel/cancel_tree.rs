@@ -12,8 +12,8 @@
 //!
 //! A cancel *dooms* all that is below, down to shields, and waits until nothing is open there, but
 //! for what nobody polls: a future may be kept in a variable, begun, and then its clean-ups cannot
-//! run. A doomed scope drops its body, runs its clean-ups, closes, and never ends: the code after it
-//! is not resumed by somebody else's cancel.
+//! run. A doomed scope drops its body, runs its clean-ups, closes, and never ends: the code after
+//! it is not resumed by somebody else's cancel.
 //!
 //! # Invariants
 //! - **Linked**: a node is in its parent's list of children; a closed node's children go to its

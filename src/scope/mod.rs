@@ -40,28 +40,28 @@ mod alarm;
 mod cleanups;
 pub(crate) mod run;
 mod shield;
+mod state;
 mod will;
 
-use std::cell::{Cell, RefCell};
 use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, pending, poll_fn};
 use std::ops::Deref;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 pub use cleanups::Cleanup;
 use cleanups::{Cleanups, Kind, When};
 use run::{Finished, Run, Work};
 pub use shield::{Shield, shield};
+use state::State;
 pub use will::on_cancel;
 
 use crate::error::{Cancelled, Reason};
-use crate::kernel::{CLEANUP_LIMIT, Kernel, Node};
+use crate::kernel::Node;
 use crate::sync::CancelToken;
-use crate::task::token::wake_safely;
 
 /// A handle to one scope: clone it to whoever may cancel it.
 ///
@@ -83,46 +83,11 @@ pub struct CancelScope {
     state: Rc<State>,
 }
 
-/// What the handles and the run of a scope share.
-struct State {
-    cause: RefCell<Option<Cancelled>>,
-    stage: Cell<Stage>,
-    /// Until the body starts.
-    limit: Cell<Option<Duration>>,
-    deadline: Cell<Option<Instant>>,
-    shield: Cell<bool>,
-    cleanup_limit: Cell<Duration>,
-    token: RefCell<Option<CancelToken>>,
-    node: RefCell<Node>,
-    /// Of the run.
-    waker: Cell<Option<Waker>>,
-    /// The body is on the stack: the run looks when it returns.
-    polling: Cell<bool>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    New,
-    Running,
-    Over,
-}
-
 impl CancelScope {
     /// A scope without a deadline.
     pub fn new() -> Self {
         CancelScope {
-            state: Rc::new(State {
-                cause: RefCell::new(None),
-                stage: Cell::new(Stage::New),
-                limit: Cell::new(None),
-                deadline: Cell::new(None),
-                shield: Cell::new(false),
-                cleanup_limit: Cell::new(CLEANUP_LIMIT),
-                token: RefCell::new(None),
-                node: RefCell::new(Node::new()),
-                waker: Cell::new(None),
-                polling: Cell::new(false),
-            }),
+            state: Rc::new(State::new()),
         }
     }
 
@@ -277,94 +242,6 @@ impl Debug for CancelScope {
             .field("deadline", &self.deadline())
             .field("cause", &self.cause())
             .finish()
-    }
-}
-
-impl State {
-    /// Begins the one run; false if there was one.
-    fn start(&self) -> bool {
-        if self.stage.get() != Stage::New {
-            return false;
-        }
-        if let Some(limit) = self.limit.take() {
-            let now =
-                Kernel::with_current("the deadline of a scope", |kernel| kernel.clock().now());
-            self.deadline.set(now.checked_add(limit));
-        }
-        self.stage.set(Stage::Running);
-        true
-    }
-
-    fn take_token(&self) -> Option<CancelToken> {
-        self.token.take()
-    }
-
-    /// Begins a poll of the run.
-    fn open(&self, cx: &Context<'_>) {
-        let old = self.waker.take();
-        let same = old.as_ref().is_some_and(|old| old.will_wake(cx.waker()));
-        let (new, old) = match same {
-            true => (old, None),
-            false => (Some(cx.waker().clone()), old),
-        };
-        self.waker.set(new);
-        drop(old);
-        // Not borrowed meanwhile: the wakers that it clones and drops may use the handles.
-        let shield = self.shield.get();
-        let mut node = self.node.take();
-        node.open(cx, shield);
-        self.node.replace(node);
-        if self.shield.get() != shield {
-            self.set_shield(!shield);
-        }
-    }
-
-    fn set_shield(&self, shield: bool) {
-        self.shield.set(shield);
-        let woken = self.node.borrow().set_shield(shield);
-        woken.into_iter().for_each(wake_safely);
-    }
-
-    #[inline]
-    fn is_cancelled(&self) -> bool {
-        self.cause.borrow().is_some()
-    }
-
-    fn cause(&self) -> Option<Cancelled> {
-        self.cause.borrow().clone()
-    }
-
-    fn cancel(&self, cause: Cancelled) -> bool {
-        if self.stage.get() == Stage::Over || self.is_cancelled() {
-            return false;
-        }
-        self.cause.replace(Some(cause));
-        self.look();
-        true
-    }
-
-    /// The deadline has passed.
-    fn expire(&self, at: &'static Location<'static>) {
-        if let Some(deadline) = self.deadline.get() {
-            self.cancel(Cancelled::by_deadline(deadline, at));
-        }
-    }
-
-    /// Has the run look at what was changed.
-    fn look(&self) {
-        if !self.polling.get()
-            && let Some(waker) = self.waker.take()
-        {
-            wake_safely(waker);
-        }
-    }
-
-    /// The run is over: nobody waits for it any more.
-    fn finish(&self) {
-        self.stage.set(Stage::Over);
-        drop(self.waker.take());
-        let node = self.node.take();
-        drop(node);
     }
 }
 
