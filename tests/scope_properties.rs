@@ -6,46 +6,70 @@
 //! changes. Both tell a story (which sleep ended when, which scope ended how, which clean-ups ran
 //! in which order and when), and the stories must be the same.
 //!
-//! Moments inside trees are whole milliseconds after one another; each act from outside has a
-//! fraction of its own. So nothing that matters happens at one moment by chance, but what is
-//! meant to: a value and a limit in one task.
+//! Moments inside trees without groups are whole milliseconds after one another; each act from
+//! outside has a fraction of its own. So nothing that matters happens at one moment by chance, but
+//! what is meant to: a value and a limit in one task. In a group a failure at the moment of a
+//! sibling's end would matter, so with groups each time has a fraction of its own too.
 //!
 //! # Not here
-//! Limits of zero, limits of clean-ups, plain drops: tests of their own, in `scope.rs`. Groups: to
-//! be added, as a kind of plan.
+//! Limits of zero, limits of clean-ups, plain drops: tests of their own, in `scope.rs`. Panics,
+//! handles of children, children spawned by children: in `task_group.rs`.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use petla::{
-    CancelScope, Cancelled, gather, now, shield, sleep, sleep_until, spawn, testing, timeout,
+    CancelScope, Cancelled, EventLoop, Scope, Task, TaskGroup, gather, now, shield, sleep,
+    sleep_until, spawn, testing, timeout,
 };
 use proptest::prelude::*;
 
 #[path = "scope_properties/model.rs"]
 mod model;
+#[path = "scope_properties/plans.rs"]
+mod plans;
 
 /// What a task does. The numbers of sleeps and scopes are given after the plan was made up.
 #[derive(Debug, Clone)]
 enum Plan {
-    Sleep { number: usize, ms: u64 },
+    Sleep { number: usize, time: Duration },
     Seq(Vec<Plan>),
     All(Vec<Plan>),
     Scope(ScopePlan),
-    Limit { ms: u64, body: Box<Plan> },
+    Limit { time: Duration, body: Box<Plan> },
     Shield(Box<Plan>),
+    Group(GroupPlan),
 }
 
 #[derive(Debug, Clone)]
 struct ScopePlan {
     number: usize,
-    limit: Option<u64>,
+    limit: Option<Duration>,
     shielded: bool,
     cleanups: Vec<CleanupPlan>,
     body: Box<Plan>,
+}
+
+/// What its body begins with: the scope's settings, then all children.
+#[derive(Debug, Clone)]
+struct GroupPlan {
+    scope: ScopePlan,
+    supervises: bool,
+    /// Of the body, at its end.
+    fails: bool,
+    children: Vec<ChildPlan>,
+}
+
+#[derive(Debug, Clone)]
+struct ChildPlan {
+    number: usize,
+    work: Plan,
+    /// At its end.
+    fails: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -73,17 +97,25 @@ enum Act {
 #[derive(Debug, Clone)]
 struct Program {
     tasks: Vec<Plan>,
-    /// The limits and shields of all scopes, by their numbers.
-    scopes: Vec<(Option<u64>, bool)>,
+    /// All scopes, by their numbers; those of groups are made by the groups.
+    scopes: Vec<Option<Settings>>,
     acts: Vec<(Duration, Act)>,
 }
+
+/// The limit, and whether it is shielded.
+type Settings = (Option<Duration>, bool);
 
 /// When, the number of the sleep, scope or task it is about, and what happened.
 type Event = (Duration, usize, String);
 
-/// How scopes and tasks number themselves apart from sleeps.
+/// How scopes, tasks, children and bodies of groups number themselves apart from sleeps.
 const SCOPES: usize = 1_000;
 const TASKS: usize = 2_000;
+const CHILDREN: usize = 3_000;
+const BODIES: usize = 4_000;
+/// Who tells what the loop reports, and what that is of a failure that no group gives.
+const REPORTS: usize = 5_000;
+const LOST: &str = "a failure in a task group that was cancelled";
 
 /// What happened, in the order of time; of one scope, in the order of the telling.
 fn in_order(mut story: Vec<Event>) -> Vec<Event> {
@@ -91,126 +123,35 @@ fn in_order(mut story: Vec<Event>) -> Vec<Event> {
     story
 }
 
-// ---- Making plans up
-
-fn leaf() -> impl Strategy<Value = Plan> {
-    (1..12_u64).prop_map(|ms| Plan::Sleep { number: 0, ms })
-}
-
-fn scope(body: impl Strategy<Value = Plan>, inner: bool) -> impl Strategy<Value = Plan> {
-    let work = match inner {
-        true => prop_oneof![3 => leaf(), 1 => scope(leaf(), false).boxed()].boxed(),
-        false => leaf().boxed(),
-    };
-    let cleanup = (any::<bool>(), work).prop_map(|(always, work)| CleanupPlan { always, work });
-    let limit = prop::option::weighted(0.4, 1..20_u64);
-    let cleanups = prop::collection::vec(cleanup, 0..3);
-    let parts = (limit, prop::bool::weighted(0.15), cleanups, body);
-    parts.prop_map(|(limit, shielded, cleanups, body)| {
-        Plan::Scope(ScopePlan {
-            number: 0,
-            limit,
-            shielded,
-            cleanups,
-            body: Box::new(body),
-        })
-    })
-}
-
-fn plan() -> impl Strategy<Value = Plan> {
-    leaf().prop_recursive(6, 32, 3, |inner| {
-        prop_oneof![
-            2 => prop::collection::vec(inner.clone(), 1..4).prop_map(Plan::Seq),
-            2 => prop::collection::vec(inner.clone(), 1..4).prop_map(Plan::All),
-            5 => scope(inner.clone(), true),
-            2 => (1..20_u64, inner.clone()).prop_map(|(ms, body)| {
-                Plan::Limit { ms, body: Box::new(body) }
-            }),
-            1 => inner.prop_map(|body| Plan::Shield(Box::new(body))),
-        ]
-    })
-}
-
-fn act() -> impl Strategy<Value = (u64, Act)> {
-    let scope = || 0..64_usize;
-    let act = prop_oneof![
-        4 => scope().prop_map(|scope| Act::Cancel { scope }),
-        2 => (scope(), prop::option::weighted(0.7, 0..10_u64))
-            .prop_map(|(scope, after)| Act::SetDeadline { scope, after }),
-        2 => (0..3_usize).prop_map(|task| Act::CancelTask { task }),
-    ];
-    (0..40_u64, act)
-}
-
-fn program() -> impl Strategy<Value = Program> {
-    let tasks = prop::collection::vec(plan(), 1..4);
-    let acts = prop::collection::vec(act(), 0..5);
-    (tasks, acts).prop_map(|(mut tasks, acts)| {
-        let mut numbers = Numbers::default();
-        tasks.iter_mut().for_each(|plan| numbers.give(plan));
-        let (scopes, count) = (numbers.scopes, tasks.len());
-        let fraction = |at: usize| Duration::from_micros(37 * (at as u64 + 1));
-        let acts = acts.into_iter().enumerate().map(|(at, (ms, act))| {
-            let act = match act {
-                Act::Cancel { scope } => Act::Cancel {
-                    scope: scope % scopes.len().max(1),
-                },
-                Act::SetDeadline { scope, after } => Act::SetDeadline {
-                    scope: scope % scopes.len().max(1),
-                    after,
-                },
-                Act::CancelTask { task } => Act::CancelTask { task: task % count },
-            };
-            (Duration::from_millis(ms) + fraction(at), act)
-        });
-        let mut acts: Vec<_> = acts.collect();
-        acts.retain(|(_, act)| matches!(act, Act::CancelTask { .. }) || !scopes.is_empty());
-        acts.sort_by_key(|&(at, _)| at);
-        Program {
-            tasks,
-            scopes,
-            acts,
-        }
-    })
-}
-
-#[derive(Default)]
-struct Numbers {
-    sleeps: usize,
-    scopes: Vec<(Option<u64>, bool)>,
-}
-
-impl Numbers {
-    fn give(&mut self, plan: &mut Plan) {
-        match plan {
-            Plan::Sleep { number, .. } => {
-                *number = self.sleeps;
-                self.sleeps += 1;
-            }
-            Plan::Seq(plans) | Plan::All(plans) => {
-                plans.iter_mut().for_each(|plan| self.give(plan))
-            }
-            Plan::Limit { body, .. } | Plan::Shield(body) => self.give(body),
-            Plan::Scope(scope) => {
-                scope.number = self.scopes.len();
-                self.scopes.push((scope.limit, scope.shielded));
-                let works = scope.cleanups.iter_mut().map(|cleanup| &mut cleanup.work);
-                works.for_each(|work| self.give(work));
-                self.give(&mut scope.body);
-            }
-        }
-    }
-}
-
-// ---- The real thing
-
 struct Stage {
     begin: Instant,
     story: RefCell<Vec<Event>>,
-    scopes: Vec<CancelScope>,
+    /// Those of groups once their bodies began.
+    scopes: Vec<OnceCell<CancelScope>>,
 }
 
 impl Stage {
+    fn scope(&self, number: usize) -> &CancelScope {
+        self.scopes[number].get().expect("made before it is run")
+    }
+
+    fn act(&self, act: Act, reason: String, tasks: &[Task<()>]) {
+        let scope = |number: usize| self.scopes[number].get();
+        match act {
+            Act::Cancel { scope: number } => {
+                let _ = scope(number).map(|scope| scope.cancel(reason));
+            }
+            Act::SetDeadline {
+                scope: number,
+                after,
+            } => {
+                let deadline = after.map(|after| now() + ms(after));
+                let _ = scope(number).map(|scope| scope.set_deadline(deadline));
+            }
+            Act::CancelTask { task } => drop(tasks[task].cancel(reason)),
+        }
+    }
+
     fn tell(&self, who: usize, what: impl Into<String>) {
         let event = (now() - self.begin, who, what.into());
         self.story.borrow_mut().push(event);
@@ -231,8 +172,8 @@ fn cause_of(cause: &Cancelled) -> String {
 fn play<'a>(plan: &'a Plan, stage: &'a Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
     Box::pin(async move {
         match plan {
-            Plan::Sleep { number, ms: time } => {
-                sleep(ms(*time)).await;
+            Plan::Sleep { number, time } => {
+                sleep(*time).await;
                 stage.tell(*number, "slept");
             }
             Plan::Seq(plans) => {
@@ -243,28 +184,20 @@ fn play<'a>(plan: &'a Plan, stage: &'a Stage) -> Pin<Box<dyn Future<Output = ()>
             Plan::All(plans) => {
                 gather(plans.iter().map(|plan| play(plan, stage))).await;
             }
-            Plan::Limit { ms: limit, body } => {
-                let _ = timeout(ms(*limit), play(body, stage)).await;
+            Plan::Limit { time, body } => {
+                let _ = timeout(*time, play(body, stage)).await;
             }
             Plan::Shield(body) => shield(play(body, stage)).await,
             Plan::Scope(scope) => play_scope(scope, stage).await,
+            Plan::Group(group) => play_group(group, stage).await,
         }
     })
 }
 
 async fn play_scope(plan: &ScopePlan, stage: &Stage) {
     let who = SCOPES + plan.number;
-    let run = stage.scopes[plan.number].run(async |s| {
-        for (at, cleanup) in plan.cleanups.iter().enumerate() {
-            let work = async move {
-                play(&cleanup.work, stage).await;
-                stage.tell(who, format!("cleaned up {at}"));
-            };
-            match cleanup.always {
-                true => s.finally(work),
-                false => s.on_cancel(work),
-            };
-        }
+    let run = stage.scope(plan.number).run(async |s| {
+        register(plan, stage, s);
         play(&plan.body, stage).await;
     });
     match run.await {
@@ -273,10 +206,68 @@ async fn play_scope(plan: &ScopePlan, stage: &Stage) {
     }
 }
 
-/// Tells when its task's future is gone.
-struct Gone(Rc<Stage>, usize);
+fn register<'a>(plan: &'a ScopePlan, stage: &'a Stage, scope: &Scope<'a>) {
+    let who = SCOPES + plan.number;
+    for (at, cleanup) in plan.cleanups.iter().enumerate() {
+        let work = async move {
+            play(&cleanup.work, stage).await;
+            stage.tell(who, format!("cleaned up {at}"));
+        };
+        match cleanup.always {
+            true => scope.finally(work),
+            false => scope.on_cancel(work),
+        };
+    }
+}
 
-impl Drop for Gone {
+/// Its errors are the numbers of those that failed.
+async fn play_group<'a>(plan: &'a GroupPlan, stage: &'a Stage) {
+    let number = plan.scope.number;
+    let body = async |g: &TaskGroup<'a, usize>| {
+        let _gone = Gone(stage, BODIES + number);
+        assert!(stage.scopes[number].set(CancelScope::clone(g)).is_ok());
+        g.set_shield(plan.scope.shielded);
+        g.set_deadline(plan.scope.limit.map(|limit| now() + limit));
+        register(&plan.scope, stage, g);
+        for child in &plan.children {
+            let who = CHILDREN + child.number;
+            g.spawn(async move {
+                let _gone = Gone(stage, who);
+                play(&child.work, stage).await;
+                end(child.fails, who)
+            });
+        }
+        play(&plan.scope.body, stage).await;
+        end(plan.fails, BODIES + number)
+    };
+    let result = match plan.supervises {
+        true => TaskGroup::supervise(body).await,
+        false => TaskGroup::run(body).await,
+    };
+    let what = match result {
+        Ok(()) => "ended".to_owned(),
+        Err(group) => {
+            let failures: Vec<usize> = group.errors().copied().collect();
+            assert_eq!(failures.len(), group.failures().len(), "nobody panics");
+            group_failed(&failures, group.cancelled().map(cause_of))
+        }
+    };
+    stage.tell(SCOPES + number, what);
+}
+
+fn end(fails: bool, who: usize) -> Result<(), usize> {
+    if fails { Err(who) } else { Ok(()) }
+}
+
+fn group_failed(failures: &[usize], cause: Option<String>) -> String {
+    let cause = cause.unwrap_or_else(|| "nobody".to_owned());
+    format!("failed: {failures:?}, cancelled by {cause}")
+}
+
+/// Tells when its task's future is gone, or that of a child or body.
+struct Gone<S: Deref<Target = Stage>>(S, usize);
+
+impl<S: Deref<Target = Stage>> Drop for Gone<S> {
     fn drop(&mut self) {
         self.0.tell(self.1, "gone");
     }
@@ -287,21 +278,27 @@ type Told = (Vec<Event>, Vec<Option<String>>, Vec<Option<String>>);
 
 fn perform(program: &Program) -> Told {
     testing::run(async {
-        let make = |&(limit, shielded): &(Option<u64>, bool)| {
+        let make = |settings: &Option<Settings>| {
+            let Some((limit, shielded)) = *settings else {
+                return OnceCell::new();
+            };
             let mut scope = CancelScope::new();
             if let Some(limit) = limit {
-                scope = scope.timeout(ms(limit));
+                scope = scope.timeout(limit);
             }
             if shielded {
                 scope = scope.shielded();
             }
-            scope
+            OnceCell::from(scope)
         };
         let stage = Rc::new(Stage {
             begin: now(),
             story: RefCell::default(),
             scopes: program.scopes.iter().map(make).collect(),
         });
+        let told = Rc::clone(&stage);
+        EventLoop::current()
+            .set_exception_handler(move |report| told.tell(REPORTS, report.message));
         let tasks: Vec<_> = program
             .tasks
             .iter()
@@ -318,13 +315,7 @@ fn perform(program: &Program) -> Told {
         for (number, &(at, act)) in program.acts.iter().enumerate() {
             sleep_until(stage.begin + at).await;
             let reason = format!("act {number}");
-            match act {
-                Act::Cancel { scope } => drop(stage.scopes[scope].cancel(reason)),
-                Act::SetDeadline { scope, after } => {
-                    stage.scopes[scope].set_deadline(after.map(|after| now() + ms(after)));
-                }
-                Act::CancelTask { task } => drop(tasks[task].cancel(reason)),
-            }
+            stage.act(act, reason, &tasks);
         }
         let mut reasons = Vec::new();
         for task in tasks {
@@ -333,7 +324,7 @@ fn perform(program: &Program) -> Told {
             reasons.push(error.and_then(|error| error.reason().map(str::to_owned)));
         }
         let causes = stage.scopes.iter();
-        let causes = causes.map(|scope| scope.cause().as_ref().map(cause_of));
+        let causes = causes.map(|scope| scope.get()?.cause().as_ref().map(cause_of));
         let story = stage.story.take();
         (story, causes.collect(), reasons)
     })
@@ -346,11 +337,21 @@ proptest! {
     })]
 
     #[test]
-    fn trees_of_scopes_behave_as_documented(program in program()) {
-        let (expected, expected_causes, expected_reasons) = model::perform(&program);
-        let (story, causes, reasons) = perform(&program);
-        prop_assert_eq!(in_order(story), in_order(expected));
-        prop_assert_eq!(causes, expected_causes);
-        prop_assert_eq!(reasons, expected_reasons);
+    fn trees_of_scopes_behave_as_documented(program in plans::program(false)) {
+        compare(&program)?;
     }
+
+    #[test]
+    fn trees_of_task_groups_behave_as_documented(program in plans::program(true)) {
+        compare(&program)?;
+    }
+}
+
+fn compare(program: &Program) -> Result<(), TestCaseError> {
+    let (expected, expected_causes, expected_reasons) = model::perform(program);
+    let (story, causes, reasons) = perform(program);
+    prop_assert_eq!(in_order(story), in_order(expected));
+    prop_assert_eq!(causes, expected_causes);
+    prop_assert_eq!(reasons, expected_reasons);
+    Ok(())
 }

@@ -8,14 +8,19 @@
 //!   there at the very moment of a limit wins.
 //! - A scope that makes way, for something above was cancelled, is `Out`: it never ends.
 
+mod group;
+
 use std::time::Duration;
 
-use super::{Act, Event, Plan, Program, SCOPES, ScopePlan, TASKS, Told, ms};
+use super::{Act, CleanupPlan, Event, Plan, Program, SCOPES, ScopePlan, Settings, TASKS, Told, ms};
+use group::Group;
 
 /// What is known of a scope by its handle.
 #[derive(Default)]
 struct Handle {
-    limit: Option<u64>,
+    /// A group's handle is not there before its body began.
+    is_there: bool,
+    limit: Option<Duration>,
     deadline: Option<Duration>,
     cause: Option<String>,
     over: bool,
@@ -37,12 +42,25 @@ impl World {
         self.changed = true;
     }
 
-    fn cancel(&mut self, scope: usize, cause: String) {
+    /// False if it was cancelled before, or is over.
+    fn cancel(&mut self, scope: usize, cause: String) -> bool {
         let handle = &mut self.handles[scope];
-        if !handle.over && handle.cause.is_none() {
+        let cancels = handle.is_there && !handle.over && handle.cause.is_none();
+        if cancels {
             handle.cause = Some(cause);
             self.changed = true;
         }
+        cancels
+    }
+
+    fn is_cancelled(&self, scope: usize) -> bool {
+        self.handles[scope].cause.is_some()
+    }
+
+    /// Has the deadline come?
+    fn is_late(&self, scope: usize) -> bool {
+        let deadline = self.handles[scope].deadline;
+        deadline.is_some_and(|deadline| self.now >= deadline)
     }
 }
 
@@ -58,6 +76,7 @@ enum Actor<'a> {
     Scope(Box<Scope<'a>>),
     Limit(Box<Limit<'a>>),
     Shield(Box<Actor<'a>>),
+    Group(Box<Group<'a>>),
     Over,
     /// It made way, and waits to be dropped.
     Out,
@@ -69,8 +88,39 @@ struct Scope<'a> {
     /// Until it is over, or dropped.
     body: Option<Actor<'a>>,
     cancelled: bool,
-    /// Those that still are to run, with their numbers; the last comes next.
-    cleanups: Vec<(usize, Actor<'a>)>,
+    cleanups: Cleanups<'a>,
+}
+
+/// Those that still are to run, with their numbers; the last comes next.
+#[derive(Default)]
+struct Cleanups<'a>(Vec<(usize, Actor<'a>)>);
+
+impl<'a> Cleanups<'a> {
+    fn new(plans: &'a [CleanupPlan]) -> Self {
+        let fresh = |(at, plan): (usize, &'a CleanupPlan)| (at, Actor::Fresh(&plan.work));
+        Cleanups(plans.iter().enumerate().map(fresh).collect())
+    }
+
+    /// The body is over: without a cancel only some run.
+    fn choose(&mut self, cancelled: bool, plans: &[CleanupPlan]) {
+        self.0.retain(|(at, _)| cancelled || plans[*at].always);
+    }
+
+    /// True once they are over.
+    fn look(&mut self, world: &mut World, who: usize) -> bool {
+        while let Some((at, work)) = self.0.last_mut() {
+            if !work.look(world, false) {
+                return false;
+            }
+            world.tell(who, format!("cleaned up {at}"));
+            self.0.pop();
+        }
+        true
+    }
+
+    fn next(&self, world: &World) -> Option<Duration> {
+        self.0.last().and_then(|(_, work)| work.next(world))
+    }
 }
 
 struct Limit<'a> {
@@ -86,14 +136,14 @@ impl<'a> Actor<'a> {
     fn begin(plan: &'a Plan, world: &mut World) -> Actor<'a> {
         world.changed = true;
         match plan {
-            Plan::Sleep { number, ms: time } => Actor::Sleep {
+            Plan::Sleep { number, time } => Actor::Sleep {
                 number: *number,
-                until: world.now + ms(*time),
+                until: world.now + *time,
             },
             Plan::Seq(plans) => Actor::Seq(Box::new(Actor::Fresh(&plans[0])), &plans[1..]),
             Plan::All(plans) => Actor::All(plans.iter().map(Actor::Fresh).collect()),
-            Plan::Limit { ms: limit, body } => Actor::Limit(Box::new(Limit {
-                until: world.now + ms(*limit),
+            Plan::Limit { time, body } => Actor::Limit(Box::new(Limit {
+                until: world.now + *time,
                 body: Actor::Fresh(body),
                 used: false,
                 doomed: false,
@@ -107,15 +157,19 @@ impl<'a> Actor<'a> {
                 world.begun += 1;
                 let handle = &mut world.handles[plan.number];
                 if let Some(limit) = handle.limit.take() {
-                    handle.deadline = Some(world.now + ms(limit));
+                    handle.deadline = Some(world.now + limit);
                 }
                 Actor::Scope(Box::new(Scope {
                     plan,
                     doomed: false,
                     body: Some(Actor::Fresh(&plan.body)),
                     cancelled: false,
-                    cleanups: Vec::new(),
+                    cleanups: Cleanups::default(),
                 }))
+            }
+            Plan::Group(plan) => {
+                world.begun += 1;
+                Actor::Group(Box::new(Group::new(plan)))
             }
         }
     }
@@ -158,6 +212,10 @@ impl<'a> Actor<'a> {
                 Some(end) => end,
                 None => return self.go_out(world),
             },
+            Actor::Group(group) => match group.look(world, doomed) {
+                Some(end) => end,
+                None => return self.go_out(world),
+            },
         };
         if end {
             *self = Actor::Over;
@@ -178,7 +236,7 @@ impl<'a> Actor<'a> {
             Actor::Fresh(_) | Actor::Sleep { .. } | Actor::Over | Actor::Out => false,
             Actor::Seq(present, _) => present.is_open(),
             Actor::All(actors) => actors.iter().any(Actor::is_open),
-            Actor::Scope(_) | Actor::Shield(_) => true,
+            Actor::Scope(_) | Actor::Group(_) | Actor::Shield(_) => true,
             Actor::Limit(limit) => limit.used,
         }
     }
@@ -192,15 +250,15 @@ impl<'a> Actor<'a> {
             Actor::All(actors) => actors.iter().filter_map(|actor| actor.next(world)).min(),
             Actor::Shield(body) => body.next(world),
             Actor::Limit(limit) => earlier(later(limit.until, world), limit.body.next(world)),
-            Actor::Scope(scope) => match (&scope.body, scope.cleanups.last()) {
-                (Some(body), _) => {
+            Actor::Scope(scope) => match &scope.body {
+                Some(body) => {
                     let deadline = world.handles[scope.plan.number].deadline;
                     let deadline = deadline.and_then(|deadline| later(deadline, world));
                     earlier(deadline, body.next(world))
                 }
-                (None, Some((_, cleanup))) => cleanup.next(world),
-                (None, None) => None,
+                None => scope.cleanups.next(world),
             },
+            Actor::Group(group) => group.next(world),
         }
     }
 }
@@ -245,22 +303,16 @@ impl<'a> Scope<'a> {
     fn look(&mut self, world: &mut World, doomed: bool) -> Option<bool> {
         self.doomed |= doomed && !self.plan.shielded;
         if let Some(body) = &mut self.body {
-            let handle = |world: &World| world.handles[self.plan.number].cause.is_some();
-            let mut cancelled = handle(world) || self.doomed;
+            let mut cancelled = world.is_cancelled(self.plan.number) || self.doomed;
             if !cancelled || body.is_open() {
-                if self.cleanups.is_empty() {
-                    let cleanups = self.plan.cleanups.iter().enumerate();
-                    let fresh = |(at, cleanup): (usize, &'a super::CleanupPlan)| {
-                        (at, Actor::Fresh(&cleanup.work))
-                    };
-                    self.cleanups = cleanups.map(fresh).collect();
+                if self.cleanups.0.is_empty() {
+                    self.cleanups = Cleanups::new(&self.plan.cleanups);
                 }
                 if body.look(world, cancelled) {
                     self.end_body(world, false);
                     return self.clean_up(world);
                 }
-                let deadline = world.handles[self.plan.number].deadline;
-                if !cancelled && deadline.is_some_and(|deadline| world.now >= deadline) {
+                if !cancelled && world.is_late(self.plan.number) {
                     world.cancel(self.plan.number, "its deadline".to_owned());
                     cancelled = true;
                 }
@@ -277,19 +329,13 @@ impl<'a> Scope<'a> {
         self.body = None;
         self.cancelled = cancelled;
         world.changed = true;
-        let plans = &self.plan.cleanups;
-        self.cleanups
-            .retain(|(at, _)| cancelled || plans[*at].always);
+        self.cleanups.choose(cancelled, &self.plan.cleanups);
     }
 
     fn clean_up(&mut self, world: &mut World) -> Option<bool> {
         let who = SCOPES + self.plan.number;
-        while let Some((at, work)) = self.cleanups.last_mut() {
-            if !work.look(world, false) {
-                return Some(false);
-            }
-            world.tell(who, format!("cleaned up {at}"));
-            self.cleanups.pop();
+        if !self.cleanups.look(world, who) {
+            return Some(false);
         }
         let handle = &mut world.handles[self.plan.number];
         handle.over = true;
@@ -330,8 +376,9 @@ impl Task<'_> {
 
 /// What should happen.
 pub(crate) fn perform(program: &Program) -> Told {
-    let handle = |&(limit, _): &(Option<u64>, bool)| Handle {
-        limit,
+    let handle = |settings: &Option<Settings>| Handle {
+        is_there: settings.is_some(),
+        limit: settings.and_then(|(limit, _)| limit),
         ..Handle::default()
     };
     let mut world = World {
@@ -370,7 +417,8 @@ pub(crate) fn perform(program: &Program) -> Told {
 
 fn do_it(act: Act, reason: String, world: &mut World, tasks: &mut [Task<'_>]) {
     match act {
-        Act::Cancel { scope } => world.cancel(scope, reason),
+        Act::Cancel { scope } => drop(world.cancel(scope, reason)),
+        Act::SetDeadline { scope, .. } if !world.handles[scope].is_there => {}
         Act::SetDeadline { scope, after } => {
             let deadline = after.map(|after| world.now + ms(after));
             let handle = &mut world.handles[scope];
