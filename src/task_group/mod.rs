@@ -156,8 +156,9 @@ impl<'env, E> TaskGroup<'env, E> {
     /// Runs a group: it ends when the body and every child have. The first failure cancels the
     /// rest, the body included.
     ///
-    /// The body runs in the task of its caller, polled before the children. Its value is the
-    /// group's, also if the group was cancelled after it had one.
+    /// The body runs in the task of its caller, and takes turns with the children. Its value is the
+    /// group's, also if the group was cancelled after it had one. A failure counts as a cancel:
+    /// the clean-ups that [`on_cancel`](Scope::on_cancel) registered run, also if nobody was left.
     ///
     /// # Errors
     /// [`ErrorGroup`]: every error and panic of the body and the children; or none, if the group
