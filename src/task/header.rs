@@ -299,8 +299,10 @@ impl Header {
         self.if_extra(|extra| extra.will.take())
     }
 
-    pub(crate) fn set_will(&self, will: Box<dyn Will>) {
-        self.with_extra(|extra| extra.will = Some(will));
+    /// Gives back what was left meanwhile, whose destructor is foreign code.
+    #[must_use = "drop it where foreign code may run"]
+    pub(crate) fn set_will(&self, will: Box<dyn Will>) -> Option<Box<dyn Will>> {
+        self.with_extra(|extra| extra.will.replace(will))
     }
 
     pub(crate) fn has_will(&self) -> bool {
