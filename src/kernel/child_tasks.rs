@@ -265,6 +265,7 @@ pub(crate) fn report_failed(failed: Failed) {
     let panic: &dyn Display = &failed.panic;
     let what = "a child of a dropped group panicked";
     report::report(what, Some(&failed.task), Some(panic));
+    token::drop_safely(failed.panic); // the payload may panic
 }
 
 /// The loop's share of a task cell, held by the group: it has no destructor, and is finished once.
