@@ -338,6 +338,7 @@ impl Child<'_> {
 
     /// Ends it at once, whether its loop is there or not.
     fn abandon(self, home: Option<&Kernel>) -> Option<Failed> {
+        self.header().lose_slot();
         let why = self.header().take_cancelled().unwrap_or_else(|| {
             let reason = Reason::from("its group was dropped");
             Cancelled::new(reason, self.header().spawned_at())

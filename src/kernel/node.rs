@@ -351,7 +351,8 @@ impl Kernel {
 
     /// The node that a scope beginning now is below; `None` outside of tasks.
     fn current_node(&self) -> Option<Index> {
-        // A task that was refused at birth has no slot, hence no waker.
+        // A task that was refused at birth, or is being dropped by its group, has no slot, hence
+        // no waker; the latter's node may be another loop's.
         let task = token::current().filter(|task| task.has_slot())?;
         let mut current = self.scopes.current.get();
         if current.task != task.id() {
