@@ -26,7 +26,7 @@ use crate::context;
 use crate::mailbox::LoopId;
 use crate::run_queue::Parent;
 use crate::task::Header;
-use crate::task::token::{self, wake_safely};
+use crate::task::token::{self, drop_safely, wake_safely};
 
 /// The places of one future's children. Dropping it gives them back.
 #[derive(Debug)]
@@ -164,7 +164,9 @@ impl Children {
     /// Gives the block back to its loop.
     fn leave(&mut self) {
         if let Some(Block { home, number }) = self.block.take() {
-            on_loop(home, move |kernel| drop(kernel.run.remove_block(number)));
+            on_loop(home, move |kernel| {
+                drop_safely(kernel.run.remove_block(number))
+            });
         }
     }
 

@@ -29,7 +29,7 @@ use super::cancel_tree::{Index, Kind, Tree};
 use super::{Kernel, on_loop};
 use crate::mailbox::LoopId;
 use crate::task::Header;
-use crate::task::token::{self, wake_safely};
+use crate::task::token::{self, drop_safely, wake_safely};
 
 /// What is being polled, as far as scopes go.
 #[derive(Clone, Copy, Default)]
@@ -416,7 +416,7 @@ impl Kernel {
 
     pub(super) fn close_node(&self, index: Index) {
         let ([own, parent], doomed) = self.scopes.tree.borrow_mut().close(index);
-        drop(own);
+        drop_safely(own);
         parent.into_iter().chain(doomed).for_each(wake_safely);
     }
 

@@ -61,7 +61,7 @@ pub use will::on_cancel;
 use crate::error::{Cancelled, Reason};
 use crate::kernel::{CLEANUP_LIMIT, Kernel, Node};
 use crate::sync::CancelToken;
-use crate::task::token::wake_safely;
+use crate::task::token::{drop_safely, wake_safely};
 
 /// A handle to one scope: clone it to whoever may cancel it.
 ///
@@ -362,7 +362,7 @@ impl State {
     /// The run is over: nobody waits for it any more.
     fn finish(&self) {
         self.stage.set(Stage::Over);
-        drop(self.waker.take());
+        drop_safely(self.waker.take());
         let node = self.node.take();
         drop(node);
     }
