@@ -245,19 +245,20 @@ pub(crate) fn clean_up<R>(f: impl FnOnce() -> R) -> R {
 
 /// Counts a task that is nothing but clean-ups: a loop that is closed waits for it.
 #[derive(Debug)]
-pub(crate) struct Cleaner(());
+pub(crate) struct Cleaner(LoopId);
 
 impl Cleaner {
     pub(crate) fn new(kernel: &Kernel) -> Cleaner {
         let count = &kernel.scopes.cleaners;
         count.set(count.get() + 1);
-        Cleaner(())
+        Cleaner(kernel.id)
     }
 }
 
 impl Drop for Cleaner {
+    /// Maybe on another loop: a group, and a will of its child, may be dropped anywhere.
     fn drop(&mut self) {
-        Kernel::with(|kernel| {
+        on_loop(self.0, |kernel| {
             let count = &kernel.scopes.cleaners;
             count.set(count.get().saturating_sub(1));
         });

@@ -162,7 +162,7 @@ impl Header {
         self.slot.set(slot);
     }
 
-    /// The slot is not its own any more, and what runs now is its destructor, maybe on another loop.
+    /// The slot is not its own any more: what runs now is a destructor, maybe on another loop.
     pub(crate) fn lose_slot(&self) {
         self.slot.set(NO_SLOT);
     }
