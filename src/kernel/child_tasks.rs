@@ -89,6 +89,7 @@ impl<'env> ChildTasks<'env> {
             // Fresh the first time alone, when there are no children.
             if place == Place::Fresh {
                 children.add(BODY);
+                children.settle();
             }
             drop(children);
             if let Some(block) = block {
@@ -265,6 +266,7 @@ pub(crate) fn report_failed(failed: Failed) {
     let panic: &dyn Display = &failed.panic;
     let what = "a child of a dropped group panicked";
     report::report(what, Some(&failed.task), Some(panic));
+    token::drop_safely(failed.panic); // the payload may panic
 }
 
 /// The loop's share of a task cell, held by the group: it has no destructor, and is finished once.
@@ -337,6 +339,7 @@ impl Child<'_> {
 
     /// Ends it at once, whether its loop is there or not.
     fn abandon(self, home: Option<&Kernel>) -> Option<Failed> {
+        self.header().lose_slot();
         let why = self.header().take_cancelled().unwrap_or_else(|| {
             let reason = Reason::from("its group was dropped");
             Cancelled::new(reason, self.header().spawned_at())

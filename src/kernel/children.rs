@@ -26,7 +26,7 @@ use crate::context;
 use crate::mailbox::LoopId;
 use crate::run_queue::Parent;
 use crate::task::Header;
-use crate::task::token::{self, wake_safely};
+use crate::task::token::{self, drop_safely, wake_safely};
 
 /// The places of one future's children. Dropping it gives them back.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct Children {
     turn: (u32, u32),
     /// The budget of this poll is used up.
     due: bool,
+    /// The block has been made, and nobody has heard of it: a waker's clone may panic before.
+    is_fresh: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +63,7 @@ impl Children {
             block: None,
             turn: (u32::MAX, u32::MAX),
             due: false,
+            is_fresh: false,
         }
     }
 
@@ -70,6 +73,7 @@ impl Children {
         if let Some(block) = block {
             Kernel::with(|kernel| kernel.begin_block(block, cx.waker()));
         }
+        self.is_fresh = false;
         place
     }
 
@@ -80,10 +84,9 @@ impl Children {
         // it might be the last each time.
         self.due = false;
         let here = Kernel::with(Kernel::id);
-        let mut place = Place::Same;
         if self.block.map(|block| block.home) != here {
             self.leave();
-            place = Place::Fresh;
+            self.is_fresh = true;
         }
         let block = Kernel::with(|kernel| {
             let block = self.block.get_or_insert_with(|| Block {
@@ -92,7 +95,17 @@ impl Children {
             });
             block.number
         });
-        (block.map_or(Place::Nowhere, |_| place), block)
+        let place = match block {
+            None => Place::Nowhere,
+            Some(_) if self.is_fresh => Place::Fresh,
+            Some(_) => Place::Same,
+        };
+        (place, block)
+    }
+
+    /// A new block has its children.
+    pub(super) fn settle(&mut self) {
+        self.is_fresh = false;
     }
 
     /// Gives child `index` a place; it will be polled by this poll of the parent.
@@ -164,7 +177,9 @@ impl Children {
     /// Gives the block back to its loop.
     fn leave(&mut self) {
         if let Some(Block { home, number }) = self.block.take() {
-            on_loop(home, move |kernel| drop(kernel.run.remove_block(number)));
+            on_loop(home, move |kernel| {
+                drop_safely(kernel.run.remove_block(number))
+            });
         }
     }
 

@@ -29,7 +29,7 @@ use super::cancel_tree::{Index, Kind, Tree};
 use super::{Kernel, on_loop};
 use crate::mailbox::LoopId;
 use crate::task::Header;
-use crate::task::token::{self, wake_safely};
+use crate::task::token::{self, drop_safely, wake_safely};
 
 /// What is being polled, as far as scopes go.
 #[derive(Clone, Copy, Default)]
@@ -121,23 +121,21 @@ impl Node {
         if self.place.is_some_and(|place| Some(place.home) != home) {
             self.close();
         }
-        self.place = Kernel::with(|kernel| {
+        Kernel::with(|kernel| {
             let parent = kernel.current_node();
             let kind = if shield { Kind::Shield } else { Kind::Scope };
             let mut tree = kernel.scopes.tree.borrow_mut();
-            let index = match self.place {
-                Some(place) => place.index,
-                None => tree.open(parent, kind),
-            };
+            let place = self.place.get_or_insert_with(|| Place {
+                home: kernel.id,
+                index: tree.open(parent, kind),
+            });
+            let index = place.index;
             let woken = tree.move_below(index, parent);
             tree.note_poll(index);
             drop(tree);
             woken.into_iter().for_each(wake_safely);
+            // Foreign code: the place is noted before.
             kernel.note_waker(index, cx.waker());
-            Place {
-                home: kernel.id,
-                index,
-            }
         });
     }
 
@@ -245,19 +243,20 @@ pub(crate) fn clean_up<R>(f: impl FnOnce() -> R) -> R {
 
 /// Counts a task that is nothing but clean-ups: a loop that is closed waits for it.
 #[derive(Debug)]
-pub(crate) struct Cleaner(());
+pub(crate) struct Cleaner(LoopId);
 
 impl Cleaner {
     pub(crate) fn new(kernel: &Kernel) -> Cleaner {
         let count = &kernel.scopes.cleaners;
         count.set(count.get() + 1);
-        Cleaner(())
+        Cleaner(kernel.id)
     }
 }
 
 impl Drop for Cleaner {
+    /// Maybe on another loop: a group, and a will of its child, may be dropped anywhere.
     fn drop(&mut self) {
-        Kernel::with(|kernel| {
+        on_loop(self.0, |kernel| {
             let count = &kernel.scopes.cleaners;
             count.set(count.get().saturating_sub(1));
         });
@@ -351,7 +350,8 @@ impl Kernel {
 
     /// The node that a scope beginning now is below; `None` outside of tasks.
     fn current_node(&self) -> Option<Index> {
-        // A task that was refused at birth has no slot, hence no waker.
+        // A task that was refused at birth, or is being dropped by its group, has no slot, hence
+        // no waker; the latter's node may be another loop's.
         let task = token::current().filter(|task| task.has_slot())?;
         let mut current = self.scopes.current.get();
         if current.task != task.id() {
@@ -415,7 +415,7 @@ impl Kernel {
 
     pub(super) fn close_node(&self, index: Index) {
         let ([own, parent], doomed) = self.scopes.tree.borrow_mut().close(index);
-        drop(own);
+        drop_safely(own);
         parent.into_iter().chain(doomed).for_each(wake_safely);
     }
 

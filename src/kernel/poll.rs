@@ -311,7 +311,7 @@ impl Kernel {
         };
         // A panic of what is in it has been caught there.
         let ended = will.poll(cx).is_ready();
-        header.set_will(will);
+        token::drop_safely(header.set_will(will));
         ended
     }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::error::Cancelled;
 use crate::kernel::{CLEANUP_LIMIT, Kernel, Node};
 use crate::sync::CancelToken;
-use crate::task::token::wake_safely;
+use crate::task::token::{drop_safely, wake_safely};
 
 /// What the handles and the run of a scope share.
 pub(super) struct State {
@@ -138,7 +138,7 @@ impl State {
     /// The run is over: nobody waits for it any more.
     pub(super) fn finish(&self) {
         self.stage.set(Stage::Over);
-        drop(self.waker.take());
+        drop_safely(self.waker.take());
         let node = self.node.take();
         drop(node);
     }

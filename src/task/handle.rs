@@ -293,14 +293,16 @@ impl<T> Drop for Task<T> {
     #[inline]
     fn drop(&mut self) {
         let header = self.header();
+        let is_wanted = !header.is(Flags::AWAITED) && !header.is(Flags::CANCEL_ON_DROP);
+        if !is_wanted && !header.is(Flags::DONE) {
+            let reason = Reason::from("its handle was dropped");
+            // It may end here and now, if the waker of its group is foreign.
+            header.cancel(Cancelled::new(reason, header.spawned_at()));
+        }
         if header.is(Flags::DONE) {
             // SAFETY: DONE is set: the loop has let go, and this is the only handle.
             unsafe { cell::discard(self.cell) };
             return;
-        }
-        if header.is(Flags::AWAITED) || header.is(Flags::CANCEL_ON_DROP) {
-            let reason = Reason::from("its handle was dropped");
-            header.cancel(Cancelled::new(reason, header.spawned_at()));
         }
         let joiner = header.take_joiner();
         header.clear(Flags::HANDLE);

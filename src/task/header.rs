@@ -78,7 +78,7 @@ pub(crate) struct Header {
     flags: Cell<Flags>,
 }
 
-/// Of a task that was refused at birth.
+/// Of a task that was refused at birth, or that its group drops.
 const NO_SLOT: u32 = u32::MAX;
 
 const _: () = assert!(
@@ -160,6 +160,11 @@ impl Header {
     #[inline(always)]
     pub(crate) fn set_slot(&self, slot: u32) {
         self.slot.set(slot);
+    }
+
+    /// The slot is not its own any more: what runs now is a destructor, maybe on another loop.
+    pub(crate) fn lose_slot(&self) {
+        self.slot.set(NO_SLOT);
     }
 
     /// Is it a callback of the loop, in no list of tasks?
@@ -299,8 +304,10 @@ impl Header {
         self.if_extra(|extra| extra.will.take())
     }
 
-    pub(crate) fn set_will(&self, will: Box<dyn Will>) {
-        self.with_extra(|extra| extra.will = Some(will));
+    /// Gives back what was left meanwhile, whose destructor is foreign code.
+    #[must_use = "drop it where foreign code may run"]
+    pub(crate) fn set_will(&self, will: Box<dyn Will>) -> Option<Box<dyn Will>> {
+        self.with_extra(|extra| extra.will.replace(will))
     }
 
     pub(crate) fn has_will(&self) -> bool {

@@ -53,12 +53,15 @@ impl<'a, 'env, E, B: Future<Output: Outcome<E>>> GroupWork<'a, 'env, E, B> {
     }
 
     /// Polls the body, which was woken; drops it when it has ended.
-    fn poll_body(&mut self, cx: &mut Context<'_>) {
+    fn poll_body(&mut self, node: &Node, cx: &mut Context<'_>) {
         let Some(body) = self.body.as_mut().as_pin_mut() else {
             return;
         };
-        let node = &mut self.body_node;
-        let polled = catch_unwind(AssertUnwindSafe(|| poll_in(node, body, cx)));
+        let body_node = &mut self.body_node;
+        // Again: a child that was polled before has left something of its own current.
+        let inside = node.enter();
+        let polled = catch_unwind(AssertUnwindSafe(|| poll_in(body_node, body, cx)));
+        drop(inside);
         match polled {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(outcome)) => match outcome.into_result() {
@@ -100,9 +103,9 @@ impl<'a, 'env, E, B: Future<Output: Outcome<E>>> GroupWork<'a, 'env, E, B> {
     }
 
     /// The body is to be polled, or a child was.
-    fn step(&mut self, step: Step<'_>) {
+    fn step(&mut self, node: &Node, step: Step<'_>) {
         match step {
-            Step::Body(waker) => self.poll_body(&mut Context::from_waker(waker)),
+            Step::Body(waker) => self.poll_body(node, &mut Context::from_waker(waker)),
             Step::Child(None) => {}
             Step::Child(Some(failed)) => self.child_panicked(failed),
         }
@@ -133,7 +136,7 @@ impl<E, B: Future<Output: Outcome<E>>> Work for GroupWork<'_, '_, E, B> {
             self.inner.children.enter(cx);
         }
         let inner = self.inner;
-        inner.children.poll(node, |step| self.step(step));
+        inner.children.poll(node, |step| self.step(node, step));
         match self.is_complete() {
             true => Poll::Ready(()),
             false => Poll::Pending,

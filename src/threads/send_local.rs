@@ -3,7 +3,8 @@
 //! # Invariants
 //! - **Home**: what is inside is touched on the thread that made it alone: polls elsewhere panic,
 //!   a drop elsewhere leaks it. There is nothing else to do with it.
-//! - **Pinned**: the future is not moved out, and is dropped in place.
+//! - **Pinned**: the future lies in a box of its own, which is leaked with it: others may keep
+//!   pointers into a pinned future until it is dropped.
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, IntoFuture};
@@ -20,7 +21,8 @@ use crate::task::report;
 /// It may be moved anywhere, and is polled on its own thread only.
 ///
 /// # Panics
-/// When it is polled on another thread. Dropped there, it is leaked, which is reported.
+/// When it is polled on another thread. Dropped there, it is leaked, which is reported: that is why
+/// the future gets a box of its own.
 ///
 /// # Cancel safety
 /// That of `future`.
@@ -44,7 +46,7 @@ use crate::task::report;
 pub fn send_local<F: IntoFuture>(future: F) -> SendLocal<F::IntoFuture> {
     SendLocal {
         home: thread::current().id(),
-        future: ManuallyDrop::new(future.into_future()),
+        future: ManuallyDrop::new(Box::pin(future.into_future())),
     }
 }
 
@@ -52,7 +54,7 @@ pub fn send_local<F: IntoFuture>(future: F) -> SendLocal<F::IntoFuture> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct SendLocal<F> {
     home: ThreadId,
-    future: ManuallyDrop<F>,
+    future: ManuallyDrop<Pin<Box<F>>>,
 }
 
 // SAFETY: Home.
@@ -69,21 +71,19 @@ impl<F> SendLocal<F> {
 impl<F: Future> Future for SendLocal<F> {
     type Output = F::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         assert!(
             self.is_at_home(),
             "a send_local() future is polled on another thread than the one that made it"
         );
-        // SAFETY: Pinned.
-        let future = unsafe { self.map_unchecked_mut(|this| &mut *this.future) };
-        future.poll(cx)
+        self.future.as_mut().poll(cx)
     }
 }
 
 impl<F> Drop for SendLocal<F> {
     fn drop(&mut self) {
         if self.is_at_home() {
-            // SAFETY: Pinned: in place, once, and not used after.
+            // SAFETY: once, and not used after.
             unsafe { ManuallyDrop::drop(&mut self.future) };
         } else {
             report::warning("a send_local() future was dropped on another thread: it is leaked");
@@ -100,6 +100,7 @@ impl<F> Debug for SendLocal<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::rc::Rc;
     use std::task::Waker;
@@ -116,6 +117,23 @@ mod tests {
         });
         assert!(away.join().unwrap());
         assert_eq!(Rc::strong_count(&shared), 2, "leaked");
+    }
+
+    #[test]
+    fn what_is_leaked_lies_in_memory_that_is_leaked_with_it() {
+        let place = Rc::new(Cell::new(0));
+        let inside = Rc::clone(&place);
+        let mut local = Box::pin(send_local(async move {
+            let pinned = 7_u8;
+            inside.set(std::ptr::from_ref(&pinned).addr());
+            std::future::pending::<()>().await;
+            drop((pinned, inside));
+        }));
+        let polled = local.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+        let handle = std::ptr::from_ref(&*local).addr();
+        let freed = handle..handle + size_of_val(&*local);
+        assert!(!freed.contains(&place.get()));
     }
 
     #[test]

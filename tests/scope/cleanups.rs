@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 use std::future::pending;
+use std::rc::Rc;
 use std::time::Duration;
 
 use petla::{
-    CancelScope, Cancelled, ContextVar, Scope, current_task, gather, shield, sleep, spawn,
-    spawn_eager, testing, timeout, yield_now,
+    CancelScope, Cancelled, ContextVar, Scope, current_task, gather, on_cancel, shield, sleep,
+    spawn, spawn_eager, testing, timeout, yield_now,
 };
 
 use crate::common::hand::hand;
@@ -406,5 +407,25 @@ fn it_runs_as_its_task_with_the_tasks_values_also_as_a_task_of_its_own() {
         task.await.unwrap();
         sleep(ms(1)).await;
         story.is(&["0 Rome", "0 Oslo"]);
+    });
+}
+
+#[test]
+fn what_a_running_will_registers_may_look_at_its_task_when_it_is_dropped() {
+    testing::run(async {
+        let place = Rc::new(Cell::new(None));
+        let keep = place.clone();
+        let task = spawn(async move {
+            on_cancel(async move {
+                let looks = OnDrop(move || keep.set(current_task()));
+                on_cancel(async move { drop(looks) }).disarm();
+            });
+            pending::<()>().await
+        });
+        yield_now().await;
+        task.cancel(());
+        assert!(task.await.is_err());
+        let task = place.take().unwrap();
+        assert!(task.is_finished() && !task.cancel("it is gone"));
     });
 }

@@ -2,9 +2,12 @@
 //! that are leaked or kept unpolled, loops inside loops.
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
+use std::future::{pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use petla::testing::VirtualClock;
@@ -414,5 +417,54 @@ fn what_a_shield_leaves_open_is_cancelled_with_what_is_around() {
         });
         assert!(run.await.is_err());
         assert_eq!(now(), begin);
+    });
+}
+
+/// A waker of no executor, whose destructor panics.
+struct Bomb;
+
+impl Wake for Bomb {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        raise("the waker is dropped");
+    }
+}
+
+#[test]
+fn a_waker_whose_destructor_panics_holds_up_no_cancel() {
+    testing::run(async {
+        let reports = collect_reports();
+        let waker = Rc::new(RefCell::new(Some(Waker::from(Arc::new(Bomb)))));
+        let (place, lent) = (Rc::new(RefCell::new(None)), waker.clone());
+        let keep = place.clone();
+        let task = spawn(async move {
+            let scope = CancelScope::new();
+            let run = scope.run(async |s| {
+                s.on_cancel(pending());
+                pending::<()>().await;
+            });
+            keep.replace(Some(hand(run)));
+            poll_fn::<(), _>(|_| {
+                let (mut run, waker) = (keep.borrow_mut(), lent.borrow());
+                if let (Some(run), Some(waker)) = (run.as_mut(), waker.as_ref()) {
+                    assert!(run.poll_with(waker).is_pending());
+                }
+                Poll::Pending
+            })
+            .await;
+        });
+        yield_now().await;
+        task.cancel(());
+        yield_now().await;
+        yield_now().await;
+        assert!(!task.is_finished(), "a clean-up runs in it");
+        waker.take();
+        let run = place.take();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(run)));
+        assert!(timeout(SECOND, task).await.is_ok(), "it was told");
+        assert!(dropped.is_ok() && reports.len() > 0);
     });
 }

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use petla::testing::{VirtualClock, run};
 use petla::{
-    EventLoop, TaskGroup, all_tasks, current_task, shield, sleep, spawn, timeout, yield_now,
+    CancelScope, EventLoop, TaskGroup, all_tasks, current_task, on_cancel, shield, sleep, spawn,
+    timeout, yield_now,
 };
 
 use crate::common::hand::{Hand, hand};
@@ -195,4 +196,74 @@ fn a_child_may_drop_the_last_handle_of_its_running_loop() {
     event_loop.run_until_complete(main).unwrap();
     drop(event_loop);
     assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn a_child_that_is_dropped_on_another_loop_may_begin_scopes_in_its_destructor() {
+    let (first, second) = (event_loop(), event_loop());
+    let begun = Rc::new(Cell::new(0));
+    let count = begun.clone();
+    let mut group = hand(TaskGroup::run(async move |g: &Group<'static>| {
+        for _ in 0..3 {
+            let count = count.clone();
+            g.spawn(async move {
+                let _late = OnDrop(move || {
+                    hand(CancelScope::new().run(async |_| pending::<()>().await)).waits();
+                    bump(&count);
+                });
+                let scope = CancelScope::new();
+                let _ = scope.run(async |_| pending::<()>().await).await;
+            });
+        }
+        pending::<()>().await
+    }));
+    first
+        .run_until_complete(async {
+            group.waits();
+            group.waits();
+        })
+        .unwrap();
+    second.run_until_complete(async { drop(group) }).unwrap();
+    assert_eq!(begun.get(), 3);
+}
+
+#[test]
+fn a_will_that_is_dropped_on_another_loop_is_not_taken_for_one_of_that() {
+    let (first, second) = (event_loop(), event_loop());
+    let (cleaned, lost) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let late = lost.clone();
+    let mut group = hand(TaskGroup::run(async move |g: &Group<'static>| {
+        g.spawn(async move {
+            on_cancel(async move { bump(&late) });
+            pending::<()>().await;
+        });
+    }));
+    first
+        .run_until_complete(async {
+            group.waits();
+            group.waits();
+        })
+        .unwrap();
+    let count = cleaned.clone();
+    second
+        .run_until_complete(async {
+            drop(spawn(async move {
+                on_cancel(async move {
+                    for _ in 0..10 {
+                        yield_now().await;
+                    }
+                    bump(&count);
+                });
+                pending::<()>().await;
+            }));
+            yield_now().await;
+            drop(group);
+            yield_now().await;
+            yield_now().await;
+        })
+        .unwrap();
+    assert_eq!(lost.get(), 1, "it became a task of this loop");
+    drop(second);
+    assert_eq!(cleaned.get(), 1, "the loop has waited for it");
+    drop(first);
 }

@@ -3,16 +3,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use petla::testing::run;
-use petla::{CancelScope, EventLoop, TaskGroup, all_tasks, gather, sleep, spawn, yield_now};
+use petla::{
+    CancelScope, EventLoop, TaskGroup, all_tasks, gather, now, sleep, spawn, timeout, yield_now,
+};
 
 use crate::common::hand::{Meddler, hand, leak};
 use crate::common::{Bell, Drops, KeepWaker, OnDrop, bump, collect_reports, raise};
-use crate::{Group, TICK};
+use crate::{Group, SECOND, TICK};
 
 #[test]
 fn a_waker_whose_destructor_spawns_in_the_group_does_so() {
@@ -308,5 +311,100 @@ fn an_exception_handler_may_use_the_group_that_is_being_dropped() {
         drop(group);
         assert_eq!(seen.get(), 3);
         kept.take();
+    });
+}
+
+#[test]
+fn a_scope_of_the_body_that_begins_after_one_of_a_child_is_in_the_group() {
+    run(async {
+        let (begin, cleaned) = (now(), Cell::new(false));
+        let group = TaskGroup::run(async |g: &Group<'_>| {
+            g.spawn(async {
+                let scope = CancelScope::new();
+                let inside = scope.run(async |_| pending::<()>().await);
+                let _ = timeout(100 * SECOND, inside).await;
+            });
+            // So the child comes first in the next poll.
+            yield_now().await;
+            let scope = CancelScope::new();
+            let inside = scope.run(async |s| {
+                s.on_cancel(async {
+                    sleep(TICK).await;
+                    cleaned.set(true);
+                });
+                pending::<()>().await
+            });
+            let _ = inside.await;
+        });
+        assert!(timeout(SECOND, group).await.is_err());
+        assert!(cleaned.get());
+        assert_eq!(now() - begin, SECOND + TICK);
+    });
+}
+
+#[test]
+fn a_handle_whose_drop_ends_its_child_at_once_drops_the_output() {
+    run(async {
+        let (drops, place) = (Drops::default(), Rc::new(RefCell::new(None)));
+        let (guard, keep) = (drops.guard(), place.clone());
+        let mut group = hand(TaskGroup::run(async move |g: &Group<'static>| {
+            let mut guard = Some(guard);
+            keep.replace(Some(g.spawn(async move {
+                let scope = CancelScope::new();
+                let mut open = Box::pin(scope.run(async |_| pending::<()>().await));
+                let mut polls = 0;
+                poll_fn(move |cx| {
+                    polls += 1;
+                    match open.as_mut().poll(cx) {
+                        Poll::Pending if polls > 1 => Poll::Ready(Ok(guard.take())),
+                        _ => Poll::Pending,
+                    }
+                })
+                .await
+            })));
+            pending::<()>().await
+        }));
+        group.waits();
+        group.waits();
+        let group = Rc::new(RefCell::new(group));
+        let again = group.clone();
+        let meddler = Meddler::waker(true, move || again.borrow_mut().waits());
+        assert!(group.borrow_mut().poll_with(&meddler).is_pending());
+        let child = place.take().unwrap();
+        drop(child.cancel_on_drop());
+        assert!(Meddler::has_meddled());
+        assert_eq!(all_tasks().len(), 1);
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+/// The payload of a panic, which panics in turn.
+struct Payload;
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        raise("the payload");
+    }
+}
+
+#[test]
+fn a_payload_that_panics_keeps_no_child_of_a_dropped_group() {
+    run(async {
+        let (_reports, drops) = (collect_reports(), Drops::default());
+        let guards = drops.clone();
+        let mut group = hand(TaskGroup::run(async move |g: &Group<'static>| {
+            for _ in 0..3 {
+                let guard = guards.guard();
+                g.spawn(async move {
+                    let _bomb = OnDrop(|| resume_unwind(Box::new(Payload)));
+                    let _guard = guard;
+                    pending::<()>().await;
+                });
+            }
+        }));
+        group.waits();
+        group.waits();
+        drop(group);
+        assert_eq!((drops.count(), all_tasks().len()), (3, 1));
     });
 }
