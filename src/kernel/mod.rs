@@ -122,6 +122,8 @@ pub(crate) struct Kernel {
     idlers: Idlers,
     stop_when_stuck: bool,
     debug: Cell<bool>,
+    /// Has it a seed, or is it in debug mode? Then its batches are not the common ones.
+    is_observed: Cell<bool>,
     slow: Cell<Duration>,
     stuck: Cell<Vec<TaskRef>>,
     cycles: Cycles,
@@ -162,6 +164,7 @@ impl Kernel {
             idlers: Idlers::default(),
             stop_when_stuck: settings.stop_when_stuck,
             debug: Cell::new(settings.debug),
+            is_observed: Cell::new(settings.debug || settings.seed.is_some()),
             slow: Cell::new(slow_polls::SLOW),
             stuck: Cell::default(),
             cycles: Cycles::default(),

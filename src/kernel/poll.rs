@@ -209,21 +209,18 @@ impl Kernel {
     pub(super) fn poll(&self, ready: Ready<Header>) {
         // SAFETY: Share: a task in a slot is alive.
         let header = unsafe { ready.task.as_ref() };
+        // Piece by piece: as a whole it would have to lie in memory, for each poll.
+        let (slot, generation, task) = (ready.slot, ready.generation, ready.task);
         if header.is_pollable() {
-            self.poll_now(&ready);
+            self.poll_now(slot, generation, task);
         } else {
-            self.poll_cancelled(ready);
+            self.poll_cancelled(slot, task);
         }
     }
 
     /// Polls the task; true if it has ended.
     #[inline(always)]
-    fn poll_now(&self, ready: &Ready<Header>) -> bool {
-        let &Ready {
-            slot,
-            generation,
-            task,
-        } = ready;
+    fn poll_now(&self, slot: u32, generation: u32, task: NonNull<Header>) -> bool {
         let waker = token::waker(self.run.loop_index(), generation, slot);
         let key = self.task_key(slot);
         let (outer, number) = context::begin_poll(key);
@@ -262,12 +259,12 @@ impl Kernel {
     /// A task that was asked to end: at once, unless scopes are open in it. Those go first.
     #[cold]
     #[inline(never)]
-    fn poll_cancelled(&self, ready: Ready<Header>) {
-        let (slot, task) = (ready.slot, ready.task);
+    fn poll_cancelled(&self, slot: u32, task: NonNull<Header>) {
+        let generation = self.run.generation(slot);
         // SAFETY: Share: a task in a slot is alive.
         let header = unsafe { task.as_ref() };
         if header.is(Flags::WILL) {
-            let waker = token::waker(self.run.loop_index(), ready.generation, slot);
+            let waker = token::waker(self.run.loop_index(), generation, slot);
             if self.poll_will(task, &mut Context::from_waker(&waker)) {
                 self.finish(slot, task);
             }
@@ -275,7 +272,7 @@ impl Kernel {
         }
         if let Some(root) = self.open_root(header) {
             self.doom_below(root);
-            if self.poll_now(&ready) || self.is_held_up(header, root) {
+            if self.poll_now(slot, generation, task) || self.is_held_up(header, root) {
                 return;
             }
         }

@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 use super::{BELL, FineTimers, Kernel};
+use crate::run_queue::Ready;
+use crate::task::Header;
 use crate::task::report;
 use crate::task::token::{self, wake_safely};
 
@@ -24,27 +26,45 @@ impl Kernel {
         self.budget.slept();
         self.look();
         loop {
-            let debug = self.debug.get();
-            for _ in 0..self.run.begin_batch() {
-                match self.run.next() {
-                    Some(ready) if debug => self.poll_watched(ready),
-                    Some(ready) => self.poll(ready),
-                    None => {}
-                }
-                if self.budget.spend() {
-                    self.look();
-                    if self.is_forked() || self.is_aborted() {
-                        return;
-                    }
-                }
-            }
-            if done() {
+            let left = match self.is_observed.get() {
+                false => self.batch(self.run.ready(), |ready| self.poll(ready)),
+                true => self.observed_batch(),
+            };
+            if left || done() {
                 return;
             }
             if self.run.ready() == 0 {
                 self.sleep();
             }
         }
+    }
+
+    /// A batch of that many polls. True if the loop is to be left at once.
+    #[inline(always)]
+    fn batch(&self, size: u32, poll: impl Fn(Ready<Header>)) -> bool {
+        for _ in 0..size {
+            if let Some(ready) = self.run.next() {
+                poll(ready);
+            }
+            if self.budget.spend() {
+                self.look();
+                if self.is_forked() || self.is_aborted() {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// A batch in an order that a seed decides, or in debug mode, or both.
+    #[cold]
+    #[inline(never)]
+    fn observed_batch(&self) -> bool {
+        let debug = self.debug.get();
+        self.batch(self.run.begin_batch(), |ready| match debug {
+            true => self.poll_watched(ready.slot, ready.task),
+            false => self.poll(ready),
+        })
     }
 
     /// What a busy loop does between two polls: takes notice, does not wait.
