@@ -20,6 +20,7 @@ impl Kernel {
     ///
     /// A batch is what is ready when it begins, not what becomes ready meanwhile. A forked
     /// child leaves at once: its tasks are the parent's. So does a loop that two signals told to.
+    #[inline(never)] // inside its callers, beside their guards, it is short of registers
     pub(crate) fn run_until(&self, done: impl Fn() -> bool) {
         let _fine = FineTimers::new();
         let _seat = self.clock.sit_down(self.id);
