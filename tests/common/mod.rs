@@ -245,6 +245,7 @@ pub(crate) fn alone_command(body: impl FnOnce()) -> Option<Command> {
         .expect("a test's thread has its name")
         .to_owned();
     if std::env::var(MARK).is_ok_and(|alone| alone == name) {
+        default_signals();
         body();
         return None;
     }
@@ -252,6 +253,14 @@ pub(crate) fn alone_command(body: impl FnOnce()) -> Option<Command> {
     same.args([&name, "--exact", "--nocapture", "--test-threads=1"])
         .env(MARK, &name);
     Some(same)
+}
+
+/// A shell's job in the background is born with SIGINT ignored; these tests are about signals.
+fn default_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: both are constants.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 /// Runs the body of the calling test in a process of its own and gives that process's output;
