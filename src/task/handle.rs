@@ -101,11 +101,11 @@ impl<T> Task<T> {
     #[track_caller]
     #[doc(alias = "abort")]
     pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
-        self.cancel_for(Cancelled::new(reason.into(), Location::caller()))
+        self.cancel_because(Cancelled::new(reason.into(), Location::caller()))
     }
 
     /// [`cancel`](Self::cancel) with all that is known about why.
-    pub(crate) fn cancel_for(&self, why: Cancelled) -> bool {
+    pub(crate) fn cancel_because(&self, why: Cancelled) -> bool {
         self.header().cancel(why)
     }
 
@@ -154,12 +154,11 @@ impl<T> Task<T> {
     where
         T: Reportable,
     {
-        let header = self.header();
-        header.clear(Flags::AWAITED);
-        header.clear(Flags::CANCEL_ON_DROP);
         if T::CAN_FAIL {
-            header.with_extra(|extra| extra.inspect = Some(inspect::<T>));
+            self.header()
+                .with_extra(|extra| extra.inspect = Some(inspect::<T>));
         }
+        self.let_go();
     }
 
     /// Has the task ended? If not, the waker is kept for its end. Unlike a poll it takes no result

@@ -85,42 +85,31 @@ impl TaskRef {
         TaskRef(header.info())
     }
 
+    /// The task's header, while it has not ended.
+    fn header(&self) -> Option<&Header> {
+        // SAFETY: Linked.
+        self.0.cell.get().map(|cell| unsafe { cell.as_ref() })
+    }
+
     /// Asks for the task's end, as [`Task::cancel`](crate::Task::cancel) does.
     #[track_caller]
     pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
-        let Some(cell) = self.0.cell.get() else {
-            return false;
-        };
-        // SAFETY: Linked.
-        unsafe { cell.as_ref() }.cancel(Cancelled::new(reason.into(), Location::caller()))
-    }
-
-    /// The same, with a cause that was made before.
-    pub(crate) fn cancel_because(&self, cancelled: Cancelled) -> bool {
-        let Some(cell) = self.0.cell.get() else {
-            return false;
-        };
-        // SAFETY: Linked.
-        unsafe { cell.as_ref() }.cancel(cancelled)
+        let why = Cancelled::new(reason.into(), Location::caller());
+        self.header().is_some_and(|header| header.cancel(why))
     }
 
     /// The same from inside, by a future that is over although it gave no output.
-    pub(crate) fn end_because(&self, cancelled: Cancelled) {
-        if let Some(cell) = self.0.cell.get() {
-            // SAFETY: Linked.
-            unsafe { cell.as_ref() }.set(Flags::OVER);
+    pub(crate) fn end_because(&self, why: Cancelled) {
+        if let Some(header) = self.header() {
+            header.set(Flags::OVER);
+            header.cancel(why);
         }
-        self.cancel_because(cancelled);
     }
 
     /// The same for the loop itself; false also if somebody else has asked before.
-    pub(crate) fn cancel_first(&self, cancelled: Cancelled) -> bool {
-        let Some(cell) = self.0.cell.get() else {
-            return false;
-        };
-        // SAFETY: Linked.
-        let header = unsafe { cell.as_ref() };
-        !header.is(Flags::CANCEL) && header.cancel(cancelled)
+    pub(crate) fn cancel_first(&self, why: Cancelled) -> bool {
+        self.header()
+            .is_some_and(|header| !header.is(Flags::CANCEL) && header.cancel(why))
     }
 
     /// Has the task ended?

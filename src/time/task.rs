@@ -102,7 +102,7 @@ impl<T> Future for WaitForTask<T> {
         };
         this.limit = Limit::Never;
         this.task
-            .cancel_for(Cancelled::by_deadline(deadline, this.set_at));
+            .cancel_because(Cancelled::by_deadline(deadline, this.set_at));
         Poll::Pending
     }
 }
