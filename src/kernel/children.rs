@@ -233,11 +233,4 @@ impl Kernel {
         self.make_room();
         self.run.insert_woken_child(block, index, task)
     }
-
-    #[inline]
-    fn make_room(&self) {
-        if !self.run.has_free() {
-            self.grow();
-        }
-    }
 }

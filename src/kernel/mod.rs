@@ -72,7 +72,7 @@ use cycles::Cycles;
 use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};
 use interrupt::Interrupts;
-pub(crate) use node::{Cleaner, Lazily, Node, clean_up};
+pub(crate) use node::{Cleaner, Node, clean_up};
 pub(crate) use settings::{CLEANUP_LIMIT, Settings};
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};

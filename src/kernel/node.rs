@@ -139,6 +139,21 @@ impl Node {
         });
     }
 
+    /// Polls a future in this node, which is made only when a scope begins in it.
+    #[inline]
+    pub(crate) fn poll_lazily<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> R,
+    ) -> R {
+        let lazily = Lazily::enter();
+        let polled = poll(cx);
+        if let Some(made) = lazily.leave(cx) {
+            *self = made;
+        }
+        polled
+    }
+
     /// Makes the node the current one, until the guard is dropped.
     pub(crate) fn enter(&self) -> Inside {
         let inside = |kernel: &Kernel, index| kernel.scopes.enter(Current::inside(index));
@@ -285,11 +300,11 @@ impl Drop for Inside {
 
 /// A poll of a future that gets a node only when a scope begins inside.
 #[must_use = "ends with `leave`"]
-pub(crate) struct Lazily(());
+struct Lazily(());
 
 impl Lazily {
     #[inline]
-    pub(crate) fn enter() -> Lazily {
+    fn enter() -> Lazily {
         Kernel::with(|kernel| {
             let lazy = &kernel.scopes.lazy;
             lazy.set(lazy.get() + 1);
@@ -299,7 +314,7 @@ impl Lazily {
 
     /// Ends the poll: the node, if there is one now.
     #[inline]
-    pub(crate) fn leave(self, cx: &Context<'_>) -> Option<Node> {
+    fn leave(self, cx: &Context<'_>) -> Option<Node> {
         mem::forget(self);
         Kernel::with(|kernel| kernel.leave_lazily().then(|| kernel.take_made(cx.waker())))?
     }

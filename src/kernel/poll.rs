@@ -118,9 +118,7 @@ impl Kernel {
         if !self.takes_tasks() {
             return (task, None);
         }
-        if !self.run.has_free() {
-            self.grow();
-        }
+        self.make_room();
         let slot = self.run.insert(task);
         // SAFETY: the cell is new and ours.
         unsafe { task.as_ref() }.set_slot(slot);
@@ -173,8 +171,16 @@ impl Kernel {
         }
     }
 
+    /// Room for one slot more, in the run queue and in the mailbox.
+    #[inline(always)]
+    pub(super) fn make_room(&self) {
+        if !self.run.has_free() {
+            self.grow();
+        }
+    }
+
     #[cold]
-    pub(super) fn grow(&self) {
+    fn grow(&self) {
         self.run.grow();
         self.mailbox.grow(self.run.slots());
     }

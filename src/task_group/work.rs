@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use super::{Cause, Inner, Outcome, TaskFailure};
 use crate::error::{Cancelled, Panic, Reason};
-use crate::kernel::{Failed, Lazily, Node, Step, current_task};
+use crate::kernel::{Failed, Node, Step, current_task};
 use crate::pin::pinned;
 use crate::scope::run::Work;
 
@@ -166,12 +166,7 @@ fn poll_in<B: Future>(node: &mut Node, body: Pin<&mut B>, cx: &mut Context<'_>) 
         let _inside = node.enter();
         return body.poll(cx);
     }
-    let lazily = Lazily::enter();
-    let polled = body.poll(cx);
-    if let Some(made) = lazily.leave(cx) {
-        *node = made;
-    }
-    polled
+    node.poll_lazily(cx, |cx| body.poll(cx))
 }
 
 pinned! {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::sleep::{Sleep, sleep_later, sleep_until};
 use crate::error::Elapsed;
-use crate::kernel::{CLEANUP_LIMIT, Lazily, Node};
+use crate::kernel::{CLEANUP_LIMIT, Node};
 use crate::pin::pinned;
 
 /// Waits for `future` for at most `limit`, then drops it.
@@ -101,12 +101,8 @@ impl<F: Future> Future for Timeout<F> {
         if this.sleep.as_ref().is_some_and(Sleep::is_over) {
             return Poll::Ready(Err(Elapsed));
         }
-        let lazily = Lazily::enter();
-        let polled = this.future.poll(cx);
-        if let Some(node) = lazily.leave(cx) {
-            *this.node = node;
-        }
-        if let Poll::Ready(value) = polled {
+        let future = this.future;
+        if let Poll::Ready(value) = this.node.poll_lazily(cx, |cx| future.poll(cx)) {
             this.node.close();
             return Poll::Ready(Ok(value));
         }
