@@ -1,9 +1,14 @@
 //! [`Alarm`]: a timer that follows a deadline which others may move.
 
 use std::task::Context;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::kernel::{ArmedTimer, Kernel, TimerState};
+
+/// The moment when `limit` from now will have passed; `None` without a loop, or beyond all time.
+pub(super) fn after(limit: Duration) -> Option<Instant> {
+    Kernel::with(|kernel| kernel.clock().now())?.checked_add(limit)
+}
 
 /// Armed by a poll that has to wait, disarmed by drop.
 #[derive(Default)]

@@ -14,10 +14,10 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::alarm::Alarm;
+use super::alarm::{self, Alarm};
 use crate::kernel::{self, CLEANUP_LIMIT, Kernel};
 use crate::task::report;
 use crate::task::token::drop_safely;
@@ -109,8 +109,7 @@ impl<'env> Cleanups<'env> {
         };
         if self.is_over.get() {
             let mut lost = Lost::default();
-            lost.note(at);
-            drop_safely(work);
+            lost.lose(at, work);
             lost.report("a clean-up was registered with a scope that had ended, and will not run");
             return cleanup;
         }
@@ -184,22 +183,28 @@ impl<'env> Cleanups<'env> {
         self.is_over.set(true);
         let mut lost = Lost::default();
         let mut left = Vec::new();
-        while let Some(entry) = self.next(!self.is_spared.get()) {
-            match entry.work {
-                Kind::Here(work) => {
-                    lost.note(entry.at);
-                    drop_safely(work);
-                }
-                Kind::Anywhere(work) => left.push((entry.at, work)),
+        while let Some(Entry {
+            armed,
+            when,
+            at,
+            work,
+        }) = self.next(!self.is_spared.get())
+        {
+            match work {
+                Kind::Here(work) => lost.lose(at, work),
+                Kind::Anywhere(work) => left.push(Entry {
+                    armed,
+                    when,
+                    at,
+                    work: Kind::Anywhere(work),
+                }),
             }
         }
-        if let Some(&(at, _)) = left.first()
-            && let Err(left) = spawn_cleaner(left, at)
-        {
-            left.into_iter().for_each(|(at, work)| {
-                lost.note(at);
-                drop_safely(work);
-            });
+        left.reverse();
+        if let Err(left) = spawn_cleaner(left) {
+            left.into_iter()
+                .rev()
+                .for_each(|entry| lost.lose(entry.at, entry.work));
         }
         lost.report("a scope was dropped, not cancelled, and clean-ups that borrow were lost");
     }
@@ -227,8 +232,7 @@ impl Running<'_, '_> {
     fn give_up(&mut self) {
         if let Some(entry) = self.entry.take() {
             let mut lost = Lost::default();
-            lost.note(entry.at);
-            drop_safely(entry);
+            lost.lose(entry.at, entry);
             lost.report("a clean-up did not end within its limit and was dropped");
         }
     }
@@ -253,49 +257,35 @@ fn poll_cleanup(poll: impl FnOnce() -> Poll<()>) -> Poll<()> {
     }
 }
 
-type Orphans = Vec<(&'static Location<'static>, Boxed<'static>)>;
+type Orphans = Vec<Entry<'static>>;
 
 /// A task that runs clean-ups whose scope is gone; gives them back if there is no loop for it.
-fn spawn_cleaner(orphans: Orphans, at: &'static Location<'static>) -> Result<(), Orphans> {
+fn spawn_cleaner(orphans: Orphans) -> Result<(), Orphans> {
+    // The last registered is the first to run.
+    let Some(at) = orphans.last().map(|entry| entry.at) else {
+        return Ok(());
+    };
     let mut orphans = Some(orphans);
     Kernel::with(|kernel| {
         kernel.spawn_cleaner(&mut orphans, at, |orphans| async move {
-            let mut left = Left(orphans);
-            left.0.reverse();
-            let now = Kernel::with(|kernel| kernel.clock().now());
-            let deadline = now.and_then(|now| now.checked_add(CLEANUP_LIMIT));
-            let mut alarm = Alarm::default();
-            poll_fn(|cx| match left.poll(cx) {
-                Poll::Pending if !alarm.poll(deadline, cx) => Poll::Pending,
-                _ => Poll::Ready(()),
-            })
-            .await;
+            let left = Left(Cleanups::default());
+            left.0.list.replace(orphans);
+            left.0.run(true, alarm::after(CLEANUP_LIMIT)).await;
         });
     });
     orphans.map_or(Ok(()), Err)
 }
 
-/// Orphans that have not ended; the next to run is the last.
-struct Left(Orphans);
-
-impl Left {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some((_, work)) = self.0.last_mut() {
-            ready!(poll_cleanup(|| work.as_mut().poll(cx)));
-            drop_safely(self.0.pop());
-        }
-        Poll::Ready(())
-    }
-}
+/// Orphans that have not ended, in the task that runs them.
+struct Left(Cleanups<'static>);
 
 impl Drop for Left {
     fn drop(&mut self) {
         let mut lost = Lost::default();
-        while let Some((at, work)) = self.0.pop() {
-            lost.note(at);
-            drop_safely(work);
+        while let Some(entry) = self.0.next(true) {
+            lost.lose(entry.at, entry.work);
         }
-        lost.report("clean-ups whose scope was gone did not end in time and were dropped");
+        lost.report("clean-ups whose scope was gone did not end before their task was dropped");
     }
 }
 
@@ -307,9 +297,11 @@ struct Lost {
 }
 
 impl Lost {
-    fn note(&mut self, at: &'static Location<'static>) {
+    /// Drops one that was registered at `at`.
+    fn lose(&mut self, at: &'static Location<'static>, work: impl Sized) {
         self.count += 1;
         self.first.get_or_insert(at);
+        drop_safely(work);
     }
 
     fn report(&self, what: &str) {

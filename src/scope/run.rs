@@ -21,7 +21,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::alarm::Alarm;
+use super::alarm::{self, Alarm};
 use super::cleanups::Cleanups;
 use super::{CancelScope, Scope, State};
 use crate::error::Cancelled;
@@ -195,9 +195,7 @@ impl<'env> Run<'env> {
     /// When the clean-ups of this run are given up; it is set when it is first asked for.
     fn cleanup_deadline(&mut self) -> Option<Instant> {
         if self.cleanup_deadline.is_none() {
-            let now = Kernel::with(|kernel| kernel.clock().now());
-            let limit = self.state().cleanup_limit.get();
-            self.cleanup_deadline = now.and_then(|now| now.checked_add(limit));
+            self.cleanup_deadline = alarm::after(self.state().cleanup_limit.get());
         }
         self.cleanup_deadline
     }

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use super::alarm;
 use super::cleanups::{Cleanup, Cleanups, Kind, When};
 use crate::kernel::{CLEANUP_LIMIT, Cleaner, Kernel};
 use crate::task::{Header, Will, token};
@@ -86,8 +87,7 @@ impl TaskWill {
 
     fn run(&self) -> Running {
         let list = Rc::clone(&self.list);
-        let now = Kernel::with(|kernel| kernel.clock().now());
-        let deadline = now.and_then(|now| now.checked_add(CLEANUP_LIMIT));
+        let deadline = alarm::after(CLEANUP_LIMIT);
         Box::pin(async move { list.run(true, deadline).await })
     }
 }
