@@ -10,7 +10,7 @@
 //! Everything here is a thin face over the kernel; what a turn does is written in `kernel`.
 //!
 //! # Not here
-//! Signal handlers of the loop, debug mode.
+//! What a signal does to a run, whom debug mode reports: `kernel`.
 
 mod builder;
 mod callback;
