@@ -65,7 +65,7 @@ use crate::task::{Flags, Task, TaskRef};
 #[track_caller]
 #[doc(alias("block_on", "asyncio.run"))]
 pub fn run<F: Future>(main: F) -> F::Output {
-    if Kernel::with(|_| ()).is_some() {
+    if Kernel::runs_here() {
         panic!("run() inside a running event loop: await the future, or spawn() it");
     }
     let event_loop = match EventLoop::new() {
@@ -221,7 +221,7 @@ impl EventLoop {
             Err(RunError::Forked)
         } else if self.is_closed() {
             Err(RunError::Closed)
-        } else if Kernel::with(|_| ()).is_some() {
+        } else if Kernel::runs_here() {
             Err(RunError::Nested)
         } else {
             Ok(())

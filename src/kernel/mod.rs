@@ -189,7 +189,13 @@ impl Kernel {
         kernel.map(f)
     }
 
-    /// The same, with the error that a misplaced call deserves.
+    /// Does a loop run on this thread?
+    #[inline]
+    pub(crate) fn runs_here() -> bool {
+        !CURRENT.get().is_null()
+    }
+
+    /// [`with`](Self::with), with the error that a misplaced call deserves.
     ///
     /// # Panics
     /// Without a running loop on this thread.
