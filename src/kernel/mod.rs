@@ -268,16 +268,19 @@ impl Kernel {
         self.run.live()
     }
 
+    /// The task in a slot, be it one of its own or that of a group's child.
+    fn task_in(&self, slot: u32) -> Option<NonNull<Header>> {
+        self.run.task(slot).or_else(|| self.run.child_task(slot))
+    }
+
     /// Every task that is not a callback.
     pub(crate) fn tasks(&self) -> Vec<TaskRef> {
-        let task = |slot| self.run.task(slot).or_else(|| self.run.child_task(slot));
-        let tasks = (0..self.run.slots()).filter_map(task);
-        // SAFETY: Share: a task in a slot, or in a child's, is alive.
-        let headers = tasks.map(|task| unsafe { task.as_ref() });
-        headers
-            .filter(|header| !header.is_callback())
-            .map(TaskRef::of)
-            .collect()
+        let tasks = (0..self.run.slots()).filter_map(|slot| self.task_in(slot));
+        let task_ref = |task| {
+            let header = self.header(&task);
+            (!header.is_callback()).then(|| TaskRef::of(header))
+        };
+        tasks.filter_map(task_ref).collect()
     }
 }
 
