@@ -64,7 +64,7 @@ impl Kernel {
     fn observed_batch(&self) -> bool {
         let debug = self.debug.get();
         self.batch(self.run.begin_batch(), |ready| match debug {
-            true => self.poll_watched(ready.slot, ready.task),
+            true => self.poll_watched(ready),
             false => self.poll(ready),
         })
     }
