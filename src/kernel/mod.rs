@@ -163,8 +163,8 @@ impl Kernel {
             given_up: Cell::new(false),
             idlers: Idlers::default(),
             stop_when_stuck: settings.stop_when_stuck,
-            debug: Cell::new(settings.debug),
-            is_observed: Cell::new(settings.debug || settings.seed.is_some()),
+            debug: Cell::default(),
+            is_observed: Cell::default(),
             slow: Cell::new(slow_polls::SLOW),
             stuck: Cell::default(),
             cycles: Cycles::default(),
@@ -177,6 +177,7 @@ impl Kernel {
         if let Some(seed) = settings.seed {
             kernel.run.set_seed(seed);
         }
+        kernel.set_debug(settings.debug);
         kernel.epoll.add_bell(mailbox.eventfd(), BELL)?;
         Ok(kernel)
     }

@@ -19,7 +19,7 @@ impl Kernel {
     /// Reports polls from now on that take longer than the limit, or does not.
     pub(crate) fn set_debug(&self, on: bool) {
         self.debug.set(on);
-        self.is_observed.set(true);
+        self.is_observed.set(on || self.run.is_shuffled());
     }
 
     pub(crate) fn set_slow(&self, limit: Duration) {
