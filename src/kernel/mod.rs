@@ -140,7 +140,7 @@ impl Kernel {
         let epoll = Epoll::new()?;
         let (mailbox, id) = mailbox::claim()?;
         // From here on an error must give the table entry back: Drop does, once it is a Kernel.
-        let spin = settings.spin();
+        let (spin, interrupts) = (settings.spin(), Interrupts::new(&settings));
         let kernel = Rc::new_cyclic(|this| Kernel {
             run: RunQueue::new(id.index()),
             timers: RefCell::new(TimerQueue::new()),
@@ -171,7 +171,7 @@ impl Kernel {
             handler: RefCell::new(None),
             watches: Watches::new(),
             scopes: node::Scopes::default(),
-            interrupts: Interrupts::default(),
+            interrupts,
             this: this.clone(),
         });
         if let Some(seed) = settings.seed {
