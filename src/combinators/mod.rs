@@ -25,6 +25,7 @@
 mod as_completed;
 mod brood;
 mod gather;
+mod results;
 mod select;
 mod try_gather;
 mod tuple;
