@@ -101,8 +101,9 @@ impl Drop for Seat<'_> {
     }
 }
 
+/// In nanoseconds; the largest number if that is more than 584 years.
 #[inline]
-fn saturating_ns(duration: Duration) -> u64 {
+pub(crate) fn saturating_ns(duration: Duration) -> u64 {
     duration
         .as_secs()
         .saturating_mul(1_000_000_000)

@@ -135,7 +135,7 @@ impl<F> Drop for Unwinding<'_, F> {
 }
 
 type Child<I> = <<I as Iterator>::Item as IntoFuture>::IntoFuture;
-type Output<I> = <<I as Iterator>::Item as IntoFuture>::Output;
+pub(super) type Output<I> = <<I as Iterator>::Item as IntoFuture>::Output;
 
 /// A brood and where its children come from. Children are numbered as they come.
 pub(super) struct Feed<I: Iterator<Item: IntoFuture>> {

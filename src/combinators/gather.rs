@@ -6,11 +6,10 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, IntoFuture};
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::brood::Feed;
+use super::results::Results;
 
 /// Runs many futures at once and gives all their results, in the order of the input.
 ///
@@ -56,8 +55,7 @@ where
     I: IntoIterator<Item: IntoFuture>,
 {
     Gather {
-        feed: Some(Feed::new(futures.into_iter())),
-        results: Vec::new(),
+        results: Results::new(futures.into_iter()),
     }
 }
 
@@ -87,10 +85,7 @@ where
 /// See [`gather`]. `Send` if the futures and their results are.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Gather<I: Iterator<Item: IntoFuture>> {
-    /// Until all results are given.
-    feed: Option<Feed<I>>,
-    /// By number.
-    results: Vec<Option<<I::Item as IntoFuture>::Output>>,
+    results: Results<I>,
 }
 
 /// The futures are pinned in places of their own.
@@ -105,9 +100,7 @@ impl<I: Iterator<Item: IntoFuture>> Gather<I> {
     #[must_use = "this gives the future back"]
     #[doc(alias = "buffered")]
     pub fn limit(mut self, n: usize) -> Self {
-        if let Some(feed) = &mut self.feed {
-            feed.set_limit(n);
-        }
+        self.results.set_limit(n);
         self
     }
 }
@@ -115,36 +108,18 @@ impl<I: Iterator<Item: IntoFuture>> Gather<I> {
 impl<I: Iterator<Item: IntoFuture>> Future for Gather<I> {
     type Output = Vec<<I::Item as IntoFuture>::Output>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let feed = this.feed.as_mut().filter(|feed| !feed.has_panicked());
-        let feed = feed.expect(
-            "a `gather` was polled again after it gave its results, or after a child panicked",
-        );
-        feed.enter(cx);
-        loop {
-            let next = feed.next(cx);
-            this.results.resize_with(feed.begun(), || None);
-            let Some((number, result)) = ready!(next) else {
-                break;
-            };
-            this.results[number] = Some(result);
-        }
-        this.feed = None;
-        let given = |result: Option<_>| result.expect("every child has ended");
-        Poll::Ready(
-            mem::take(&mut this.results)
-                .into_iter()
-                .map(given)
-                .collect(),
-        )
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let again =
+            "a `gather` was polled again after it gave its results, or after a child panicked";
+        let results = ready!(self.results.poll(cx, again, |_| false));
+        Poll::Ready(results.collect())
     }
 }
 
 impl<I: Iterator<Item: IntoFuture>> Debug for Gather<I> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gather")
-            .field("running", &self.feed.as_ref().map_or(0, Feed::len))
+            .field("running", &self.results.running())
             .finish_non_exhaustive()
     }
 }

@@ -16,8 +16,8 @@
 //! `gather(urls.map(|url| spawn(fetch(url))))`.
 //!
 //! None of them needs a loop. On a loop a wake leads to the poll of one child, however many there
-//! are; each poll of a child counts for the loop as the poll of a task. Elsewhere every poll
-//! polls all that have not ended.
+//! are; each poll of a child counts for the loop as the poll of a task. Elsewhere, and in the
+//! macros, every poll polls all that have not ended.
 //!
 //! # Not here
 //! Limits of time (`time`), waiting for many conditions at once inside a primitive (`local`).
@@ -25,6 +25,7 @@
 mod as_completed;
 mod brood;
 mod gather;
+mod results;
 mod select;
 mod try_gather;
 mod tuple;

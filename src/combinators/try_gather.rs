@@ -6,11 +6,10 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, IntoFuture};
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::brood::Feed;
+use super::results::Results;
 
 /// Runs many futures at once and gives all their values, in the order of the input; the first
 /// error ends it and drops the others.
@@ -48,18 +47,14 @@ where
     I: IntoIterator<Item: IntoFuture<Output = Result<T, E>>>,
 {
     TryGather {
-        feed: Some(Feed::new(futures.into_iter())),
-        results: Vec::new(),
+        results: Results::new(futures.into_iter()),
     }
 }
 
 /// See [`try_gather`]. `Send` if the futures and their results are.
 #[must_use = "futures do nothing unless awaited"]
 pub struct TryGather<I: Iterator<Item: IntoFuture>> {
-    /// Until there is a result.
-    feed: Option<Feed<I>>,
-    /// By number; each is `Ok`.
-    results: Vec<Option<<I::Item as IntoFuture>::Output>>,
+    results: Results<I>,
 }
 
 /// The futures are pinned in places of their own.
@@ -74,33 +69,8 @@ impl<I: Iterator<Item: IntoFuture>> TryGather<I> {
     #[must_use = "this gives the future back"]
     #[doc(alias = "try_buffered")]
     pub fn limit(mut self, n: usize) -> Self {
-        if let Some(feed) = &mut self.feed {
-            feed.set_limit(n);
-        }
+        self.results.set_limit(n);
         self
-    }
-}
-
-impl<I, T, E> TryGather<I>
-where
-    I: Iterator<Item: IntoFuture<Output = Result<T, E>>>,
-{
-    /// Ready when all have ended, or one with an error.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
-        let feed = self.feed.as_mut().filter(|feed| !feed.has_panicked());
-        let feed = feed.expect(
-            "a `try_gather` was polled again after it gave its result, or after a child panicked",
-        );
-        feed.enter(cx);
-        loop {
-            let next = feed.next(cx);
-            self.results.resize_with(feed.begun(), || None);
-            match ready!(next) {
-                Some((_, Err(error))) => return Poll::Ready(Err(error)),
-                Some((number, value)) => self.results[number] = Some(value),
-                None => return Poll::Ready(Ok(())),
-            }
-        }
     }
 }
 
@@ -111,18 +81,17 @@ where
     type Output = Result<Vec<T>, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let end = ready!(self.poll_end(cx));
-        self.feed = None;
-        let results = mem::take(&mut self.results);
-        let given = |result: Option<_>| result.expect("every child has ended");
-        Poll::Ready(end.and_then(|()| results.into_iter().map(given).collect()))
+        let again =
+            "a `try_gather` was polled again after it gave its result, or after a child panicked";
+        let results = ready!(self.results.poll(cx, again, Result::is_err));
+        Poll::Ready(results.collect())
     }
 }
 
 impl<I: Iterator<Item: IntoFuture>> Debug for TryGather<I> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("TryGather")
-            .field("running", &self.feed.as_ref().map_or(0, Feed::len))
+            .field("running", &self.results.running())
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@
 //! polls every child once, with the parent's waker. This file makes the two look the same.
 //!
 //! # Not here
-//! The children themselves: a slab (`brood`), a tuple, a list of tasks (`wait`).
+//! The children themselves: a slab (`brood`), a list of tasks (`wait`).
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::EventLoop;
 use crate::clock::VirtualClock;
 use crate::kernel::{Kernel, Settings};
-use crate::sys::signal::Signal;
 
 /// Settings of a loop. From [`EventLoop::builder`].
 ///
@@ -21,16 +20,12 @@ use crate::sys::signal::Signal;
 #[must_use = "a builder does nothing until build()"]
 pub struct Builder {
     settings: Settings,
-    sigint: bool,
-    sigterm: bool,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
         Builder {
             settings: Settings::default(),
-            sigint: false,
-            sigterm: false,
         }
     }
 
@@ -133,7 +128,7 @@ impl Builder {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn sigint(mut self, on: bool) -> Self {
-        self.sigint = on;
+        self.settings.sigint = on;
         self
     }
 
@@ -153,7 +148,7 @@ impl Builder {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn sigterm(mut self, on: bool) -> Self {
-        self.sigterm = on;
+        self.settings.sigterm = on;
         self
     }
 
@@ -163,12 +158,6 @@ impl Builder {
     /// As [`EventLoop::new`].
     pub fn build(self) -> io::Result<EventLoop> {
         let kernel = Kernel::new(self.settings)?;
-        if self.sigint {
-            kernel.want(Signal::Interrupt);
-        }
-        if self.sigterm {
-            kernel.want(Signal::Terminate);
-        }
         Ok(EventLoop { kernel })
     }
 }

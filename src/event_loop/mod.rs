@@ -10,7 +10,7 @@
 //! Everything here is a thin face over the kernel; what a turn does is written in `kernel`.
 //!
 //! # Not here
-//! Signal handlers of the loop, debug mode.
+//! What a signal does to a run, whom debug mode reports: `kernel`.
 
 mod builder;
 mod callback;
@@ -65,7 +65,7 @@ use crate::task::{Flags, Task, TaskRef};
 #[track_caller]
 #[doc(alias("block_on", "asyncio.run"))]
 pub fn run<F: Future>(main: F) -> F::Output {
-    if Kernel::with(|_| ()).is_some() {
+    if Kernel::runs_here() {
         panic!("run() inside a running event loop: await the future, or spawn() it");
     }
     let event_loop = match EventLoop::new() {
@@ -221,7 +221,7 @@ impl EventLoop {
             Err(RunError::Forked)
         } else if self.is_closed() {
             Err(RunError::Closed)
-        } else if Kernel::with(|_| ()).is_some() {
+        } else if Kernel::runs_here() {
             Err(RunError::Nested)
         } else {
             Ok(())

@@ -126,14 +126,14 @@ impl Kernel {
     }
 
     fn awaiter(&self, slot: u32) -> Option<u32> {
-        let task = self.run.task(slot).or_else(|| self.run.child_task(slot))?;
+        let task = self.task_in(slot)?;
         let header = self.header(&task);
         let joiner = header.with_joiner(|joiner| token::slot_of(&self.run, joiner?));
         // A group's child that nobody awaits is awaited by the group.
         let mut at = joiner.or_else(|| self.parent(slot))?;
         // Blocks lie in each other like the futures they belong to; old wakers might form a ring.
         for _ in 0..self.run.slots() {
-            if self.run.task(at).is_some() || self.run.child_task(at).is_some() {
+            if self.task_in(at).is_some() {
                 return Some(at);
             }
             at = self.parent(at)?;
@@ -149,7 +149,7 @@ impl Kernel {
 
     /// Has whoever awaits the task in `slot` say so again, or not.
     fn ask(&self, slot: u32) {
-        let task = self.run.task(slot).or_else(|| self.run.child_task(slot));
+        let task = self.task_in(slot);
         let joiner = task.and_then(|task| self.header(&task).take_joiner());
         if let Some(joiner) = joiner {
             wake_safely(joiner);
@@ -158,8 +158,7 @@ impl Kernel {
 
     /// The tasks of a cycle, the eldest first.
     fn refs(&self, slots: &[u32]) -> Vec<TaskRef> {
-        let task = |&slot: &u32| self.run.task(slot).or_else(|| self.run.child_task(slot));
-        let tasks = slots.iter().filter_map(task);
+        let tasks = slots.iter().filter_map(|&slot| self.task_in(slot));
         let mut refs: Vec<_> = tasks.map(|task| TaskRef::of(self.header(&task))).collect();
         let eldest = (0..refs.len()).min_by_key(|&at| refs[at].id());
         refs.rotate_left(eldest.unwrap_or(0));

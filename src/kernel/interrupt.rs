@@ -18,7 +18,7 @@
 //!   its own listens, the signal ends it.
 //!
 //! # Cost
-//! A look whose flag is up loads one cell more. Loops without signals pay nothing else.
+//! A look whose flag is up loads one byte more. Loops without signals pay nothing else.
 //!
 //! # Not here
 //! The handler itself: `sys::signal`. What a run returns: `event_loop`.
@@ -27,7 +27,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::Kernel;
+use super::{Kernel, Settings};
 use crate::error::{Cancelled, Reason};
 use crate::mailbox::{self, LOOPS_MAX};
 use crate::sys::signal::{self, Caught, Signal};
@@ -74,14 +74,26 @@ fn tell(signal: Signal) -> bool {
 }
 
 /// What the kernel keeps for this.
-#[derive(Default)]
 pub(super) struct Interrupts {
     /// What the loop was built to listen to, as in `WORDS`.
-    wanted: Cell<u8>,
+    wanted: u8,
     main: RefCell<Option<TaskRef>>,
     noticed: Cell<u32>,
     /// The signal that ended the run, if one did.
     cause: Cell<Option<Signal>>,
+}
+
+impl Interrupts {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let bit = |asked, signal| if asked { wanted(signal) } else { 0 };
+        Interrupts {
+            wanted: bit(settings.sigint, Signal::Interrupt)
+                | bit(settings.sigterm, Signal::Terminate),
+            main: RefCell::default(),
+            noticed: Cell::default(),
+            cause: Cell::default(),
+        }
+    }
 }
 
 /// The loop is told of signals for as long as this lives.
@@ -100,12 +112,6 @@ impl Drop for Listening<'_> {
 }
 
 impl Kernel {
-    /// From the next run on, listens to `signal`.
-    pub(crate) fn want(&self, signal: Signal) {
-        let now = self.interrupts.wanted.get();
-        self.interrupts.wanted.set(now | wanted(signal));
-    }
-
     /// The signal that ended the last run, unless that run has a result of its own.
     pub(crate) fn interrupted_by(&self) -> Option<Signal> {
         self.interrupts.cause.get()
@@ -118,7 +124,7 @@ impl Kernel {
 
     /// At the beginning of a run.
     pub(super) fn listen(&self) -> Option<Listening<'_>> {
-        let bits = self.interrupts.wanted.get();
+        let bits = self.interrupts.wanted;
         if bits == 0 {
             return None;
         }
@@ -136,7 +142,7 @@ impl Kernel {
 
     /// The first signal will cancel `main`.
     pub(super) fn cancel_on_signal<T>(&self, main: &Task<T>) {
-        if self.interrupts.wanted.get() != 0 {
+        if self.interrupts.wanted != 0 {
             self.interrupts.main.replace(Some(main.task_ref()));
         }
     }
@@ -144,7 +150,7 @@ impl Kernel {
     /// After the mailbox is opened: does what a signal asked for.
     #[inline]
     pub(super) fn notice_signals(&self) {
-        if self.interrupts.wanted.get() != 0 {
+        if self.interrupts.wanted != 0 {
             self.notice_signal();
         }
     }

@@ -140,7 +140,7 @@ impl Kernel {
         let epoll = Epoll::new()?;
         let (mailbox, id) = mailbox::claim()?;
         // From here on an error must give the table entry back: Drop does, once it is a Kernel.
-        let spin = settings.spin();
+        let (spin, interrupts) = (settings.spin(), Interrupts::new(&settings));
         let kernel = Rc::new_cyclic(|this| Kernel {
             run: RunQueue::new(id.index()),
             timers: RefCell::new(TimerQueue::new()),
@@ -163,20 +163,21 @@ impl Kernel {
             given_up: Cell::new(false),
             idlers: Idlers::default(),
             stop_when_stuck: settings.stop_when_stuck,
-            debug: Cell::new(settings.debug),
-            is_observed: Cell::new(settings.debug || settings.seed.is_some()),
+            debug: Cell::default(),
+            is_observed: Cell::default(),
             slow: Cell::new(slow_polls::SLOW),
             stuck: Cell::default(),
             cycles: Cycles::default(),
             handler: RefCell::new(None),
             watches: Watches::new(),
             scopes: node::Scopes::default(),
-            interrupts: Interrupts::default(),
+            interrupts,
             this: this.clone(),
         });
         if let Some(seed) = settings.seed {
             kernel.run.set_seed(seed);
         }
+        kernel.set_debug(settings.debug);
         kernel.epoll.add_bell(mailbox.eventfd(), BELL)?;
         Ok(kernel)
     }
@@ -189,7 +190,13 @@ impl Kernel {
         kernel.map(f)
     }
 
-    /// The same, with the error that a misplaced call deserves.
+    /// Does a loop run on this thread?
+    #[inline]
+    pub(crate) fn runs_here() -> bool {
+        !CURRENT.get().is_null()
+    }
+
+    /// [`with`](Self::with), with the error that a misplaced call deserves.
     ///
     /// # Panics
     /// Without a running loop on this thread.
@@ -262,16 +269,19 @@ impl Kernel {
         self.run.live()
     }
 
+    /// The task in a slot, be it one of its own or that of a group's child.
+    fn task_in(&self, slot: u32) -> Option<NonNull<Header>> {
+        self.run.task(slot).or_else(|| self.run.child_task(slot))
+    }
+
     /// Every task that is not a callback.
     pub(crate) fn tasks(&self) -> Vec<TaskRef> {
-        let task = |slot| self.run.task(slot).or_else(|| self.run.child_task(slot));
-        let tasks = (0..self.run.slots()).filter_map(task);
-        // SAFETY: Share: a task in a slot, or in a child's, is alive.
-        let headers = tasks.map(|task| unsafe { task.as_ref() });
-        headers
-            .filter(|header| !header.is_callback())
-            .map(TaskRef::of)
-            .collect()
+        let tasks = (0..self.run.slots()).filter_map(|slot| self.task_in(slot));
+        let task_ref = |task| {
+            let header = self.header(&task);
+            (!header.is_callback()).then(|| TaskRef::of(header))
+        };
+        tasks.filter_map(task_ref).collect()
     }
 }
 

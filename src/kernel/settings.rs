@@ -25,6 +25,10 @@ pub(crate) struct Settings {
     pub(crate) debug: bool,
     /// Ends the run when nothing in the loop can wake a task any more.
     pub(crate) stop_when_stuck: bool,
+    /// Ends a run by SIGINT.
+    pub(crate) sigint: bool,
+    /// Ends a run by SIGTERM.
+    pub(crate) sigterm: bool,
 }
 
 impl Default for Settings {
@@ -36,6 +40,8 @@ impl Default for Settings {
             cleanup_limit: CLEANUP_LIMIT,
             debug: false,
             stop_when_stuck: false,
+            sigint: false,
+            sigterm: false,
         }
     }
 }

@@ -6,7 +6,6 @@
 //! # Not here
 //! Where inside the task: that takes a profiler.
 
-use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use super::Kernel;
@@ -20,7 +19,7 @@ impl Kernel {
     /// Reports polls from now on that take longer than the limit, or does not.
     pub(crate) fn set_debug(&self, on: bool) {
         self.debug.set(on);
-        self.is_observed.set(true);
+        self.is_observed.set(on || self.run.is_shuffled());
     }
 
     pub(crate) fn set_slow(&self, limit: Duration) {
@@ -30,15 +29,11 @@ impl Kernel {
     /// Polls, and looks at the real clock before and after.
     #[cold]
     #[inline(never)]
-    pub(super) fn poll_watched(&self, slot: u32, cell: NonNull<Header>) {
-        let task = TaskRef::of(self.header(&cell));
-        let is_callback = self.header(&cell).is_callback();
+    pub(super) fn poll_watched(&self, ready: Ready<Header>) {
+        let header = self.header(&ready.task);
+        let (task, is_callback) = (TaskRef::of(header), header.is_callback());
         let begun = Instant::now();
-        self.poll(Ready {
-            slot,
-            generation: self.run.generation(slot),
-            task: cell,
-        });
+        self.poll(ready);
         let took = begun.elapsed();
         if took >= self.slow.get() {
             let what = if is_callback { "callback" } else { "task" };

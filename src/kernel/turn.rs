@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 use super::{BELL, FineTimers, Kernel};
+use crate::clock::saturating_ns;
 use crate::run_queue::Ready;
 use crate::task::Header;
 use crate::task::report;
@@ -63,7 +64,7 @@ impl Kernel {
     fn observed_batch(&self) -> bool {
         let debug = self.debug.get();
         self.batch(self.run.begin_batch(), |ready| match debug {
-            true => self.poll_watched(ready.slot, ready.task),
+            true => self.poll_watched(ready),
             false => self.poll(ready),
         })
     }
@@ -134,8 +135,7 @@ impl Kernel {
         } else {
             0
         };
-        let spin = u64::try_from(self.spin.as_nanos()).unwrap_or(u64::MAX);
-        Some(left.saturating_sub(early.max(spin)))
+        Some(left.saturating_sub(early.max(saturating_ns(self.spin))))
     }
 
     /// Does what other threads want; false if none does.

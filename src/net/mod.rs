@@ -45,7 +45,7 @@ pub use accept::{Accept, Incoming};
 pub use addr::ToAddrs;
 pub use async_fd::{AsyncFd, Ready, TryIo};
 pub use open::{Bind, Connect};
-pub(crate) use ops::{CALLS_A_POLL, poll_read, poll_write, try_write};
+pub(crate) use ops::{CALLS_A_POLL, ended_early, poll_read, poll_write, try_write};
 pub use ops::{Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;

@@ -307,7 +307,8 @@ pub(crate) fn try_write(source: &Source, buf: &[u8]) -> io::Result<usize> {
     Ok(n)
 }
 
-fn ended_early(filled: usize, wanted: usize) -> io::Error {
+/// The error of a `read_exact` that met the end.
+pub(crate) fn ended_early(filled: usize, wanted: usize) -> io::Error {
     let message = format!("the stream ended after {filled} of {wanted} bytes");
     io::Error::new(ErrorKind::UnexpectedEof, message)
 }

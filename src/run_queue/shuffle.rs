@@ -16,6 +16,11 @@ impl<T> RunQueue<T> {
         self.shuffle.set(Some(seed));
     }
 
+    /// Was a seed given?
+    pub(crate) fn is_shuffled(&self) -> bool {
+        self.shuffle.get().is_some()
+    }
+
     /// How many entries the batch has that begins now. In the order of their wakes, or shuffled.
     #[inline]
     pub(crate) fn begin_batch(&self) -> u32 {

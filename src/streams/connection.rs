@@ -176,7 +176,7 @@ impl Connection {
             if out.unsent.is_empty() || out.flushing {
                 return true;
             }
-            if Kernel::with(|_| ()).is_none() {
+            if !Kernel::runs_here() {
                 return false;
             }
             out.flushing = true;

@@ -105,7 +105,8 @@ pub(crate) fn catch(signal: Signal, hook: Hook) -> Caught {
 impl Drop for Caught {
     fn drop(&mut self) {
         if self.process != fork_count() {
-            return replace_ours(self.signal, &self.previous);
+            replace_ours(self.signal, &self.previous);
+            return;
         }
         actions().with(self.signal, |installed| {
             installed.guards -= 1;
@@ -182,18 +183,19 @@ fn is_taken(signal: Signal) -> bool {
 /// Nobody takes it: the default action, and the signal once more, which comes when the handler
 /// returns. Called from another's handler (Ours only), this would go round for ever: not then.
 fn give_back(signal: Signal) {
-    if is_ours(&exchange(signal, None)) {
-        exchange(signal, Some(&default_action()));
+    if replace_ours(signal, &default_action()) {
         // SAFETY: takes a number.
         unsafe { libc::raise(signal.number()) };
     }
 }
 
-/// Ours only.
-fn replace_ours(signal: Signal, by: &libc::sigaction) {
-    if is_ours(&exchange(signal, None)) {
+/// Ours only: false if it is another's.
+fn replace_ours(signal: Signal, by: &libc::sigaction) -> bool {
+    let is_present = is_ours(&exchange(signal, None));
+    if is_present {
         exchange(signal, Some(by));
     }
+    is_present
 }
 
 /// The present action, and another one instead if there is one given.

@@ -56,7 +56,7 @@ pub fn run<F: Future>(test: F) -> F::Output {
 
 #[track_caller]
 pub(super) fn refuse_nesting(what: &str) {
-    if Kernel::with(|_| ()).is_some() {
+    if Kernel::runs_here() {
         panic!("{what} inside a running event loop: it makes a loop of its own");
     }
 }

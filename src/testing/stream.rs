@@ -8,13 +8,14 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::pipe::Pipe;
+use crate::net::ended_early;
 
 /// Two connected streams; `capacity` bytes fit into each direction.
 ///
@@ -264,9 +265,4 @@ impl Future for WriteAll<'_> {
         }
         Poll::Ready(Ok(()))
     }
-}
-
-fn ended_early(filled: usize, wanted: usize) -> io::Error {
-    let message = format!("the stream ended after {filled} of {wanted} bytes");
-    io::Error::new(ErrorKind::UnexpectedEof, message)
 }

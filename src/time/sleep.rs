@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::now;
+use crate::clock::saturating_ns;
 use crate::kernel::{ArmedTimer, Kernel, TimerState};
 
 /// What stands for "never" when a deadline lies beyond what an `Instant` can hold.
@@ -105,9 +106,8 @@ pub(super) fn sleep_later(duration: Duration) -> Sleep {
     if duration.is_zero() {
         return sleep(duration);
     }
-    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     Sleep {
-        when: When::After(nanos),
+        when: When::After(saturating_ns(duration)),
         timer: None,
     }
 }

@@ -165,7 +165,7 @@ fn end_inside<T>(
             return Poll::Pending;
         };
         if first {
-            limit.reset(super::sleep::after(super::now(), CLEANUP_LIMIT));
+            limit.reset(super::after(super::now(), CLEANUP_LIMIT));
         }
         if Pin::new(limit).poll(cx).is_pending() || node.is_held() {
             return Poll::Pending;
