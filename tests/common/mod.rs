@@ -13,6 +13,7 @@
 
 pub(crate) mod fork;
 pub(crate) mod hand;
+pub(crate) mod numbers;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
