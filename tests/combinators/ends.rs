@@ -209,11 +209,8 @@ fn a_child_may_spawn_and_cancel_while_the_whole_is_polled() {
 fn a_child_may_drop_another_gather() {
     within(async {
         let drops = Drops::default();
-        let guards: Vec<_> = (0..3).map(|_| drops.guard()).collect();
-        let mut victim = Box::pin(gather(guards.into_iter().map(async |guard| {
-            let _guard = guard;
-            pending::<()>().await
-        })));
+        let children: Vec<_> = (0..3).map(|_| drops.forever()).collect();
+        let mut victim = Box::pin(gather(children));
         assert!(poll_once(&mut victim).is_pending());
         petla::gather!(async move { drop(victim) }, yield_now()).await;
         assert_eq!(drops.count(), 3);

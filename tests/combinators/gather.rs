@@ -194,15 +194,7 @@ fn cancelling_the_task_that_gathers_cancels_every_child() {
     // W4, B49: the cancel is neither swallowed nor late.
     within(async {
         let drops = Drops::default();
-        let children: Vec<_> = (0..3)
-            .map(|_| {
-                let guard = drops.guard();
-                spawn(async move {
-                    let _guard = guard;
-                    pending::<()>().await
-                })
-            })
-            .collect();
+        let children: Vec<_> = (0..3).map(|_| spawn(drops.forever())).collect();
         let outer = spawn(gather(children));
         yield_now().await;
         yield_now().await;

@@ -17,7 +17,8 @@ pub(crate) mod numbers;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::fmt::Debug;
+use std::future::{Future, pending};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -118,6 +119,16 @@ impl<T> Log<T> {
     pub(crate) fn take(&self) -> Vec<T> {
         self.0.take()
     }
+
+    /// The one entry since the last call.
+    #[track_caller]
+    pub(crate) fn only(&self) -> T
+    where
+        T: Debug,
+    {
+        let [entry] = <[T; 1]>::try_from(self.take()).expect("there should be one entry");
+        entry
+    }
 }
 
 impl<T> Clone for Log<T> {
@@ -151,6 +162,15 @@ impl Drops {
     /// Counts one when it is dropped.
     pub(crate) fn guard(&self) -> DropGuard {
         DropGuard(self.clone())
+    }
+
+    /// Waits for ever; counts one when it is dropped, begun or not.
+    pub(crate) fn forever(&self) -> impl Future<Output = ()> + use<> {
+        let guard = self.guard();
+        async move {
+            let _guard = guard;
+            pending().await
+        }
     }
 }
 

@@ -47,11 +47,7 @@ fn one_error_cancels_the_siblings_and_the_sleeping_body() {
         let group = TaskGroup::run(async |g: &Group<'_>| {
             let _body = drops.guard();
             for _ in 0..5 {
-                let guard = drops.guard();
-                g.spawn(async move {
-                    let _guard = guard;
-                    pending::<()>().await;
-                });
+                g.spawn(drops.forever());
             }
             g.spawn(async {
                 sleep(SECOND).await;
@@ -128,11 +124,7 @@ fn an_error_of_the_body_cancels_the_children_and_is_one_of_the_failures() {
     run(async {
         let drops = Drops::default();
         let group = TaskGroup::run(async |g: &Group<'_>| {
-            let guard = drops.guard();
-            g.spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            });
+            g.spawn(drops.forever());
             yield_now().await;
             Err::<(), _>("body")
         });

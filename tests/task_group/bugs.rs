@@ -140,11 +140,7 @@ fn a_grandchild_that_fails_while_it_is_made_ends_all_above() {
     run(async {
         let drops = Drops::default();
         let group = TaskGroup::run(async |g: &Group<'_>| {
-            let guard = drops.guard();
-            g.spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            });
+            g.spawn(drops.forever());
             let (g1, g2) = (g.clone(), g.clone());
             g.spawn(async move {
                 g1.spawn(async move {
@@ -181,11 +177,7 @@ fn a_child_may_cancel_its_group_in_its_first_poll() {
     run(async {
         let drops = Drops::default();
         let group = TaskGroup::run(async |g: &Group<'_>| {
-            let guard = drops.guard();
-            g.spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            });
+            g.spawn(drops.forever());
             let g1 = g.clone();
             g.spawn(async move {
                 assert!(g1.cancel("from a child"));

@@ -24,12 +24,9 @@ fn event_loop() -> EventLoop {
 
 /// A group with one child that waits for ever, and counts its drop in `drops`.
 fn endless(drops: &Drops) -> Hand<'static, Ended> {
-    let guard = drops.guard();
+    let child = drops.forever();
     hand(TaskGroup::run(async move |g: &Group<'static>| {
-        g.spawn(async move {
-            let _guard = guard;
-            pending::<()>().await;
-        });
+        g.spawn(child);
         pending::<()>().await
     }))
 }

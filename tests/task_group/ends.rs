@@ -27,11 +27,7 @@ fn the_bodys_value_is_kept_when_the_group_is_cancelled_after_it() {
     run(async {
         let drops = Drops::default();
         let group = TaskGroup::run(async |g: &Group<'_>| {
-            let guard = drops.guard();
-            g.spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            });
+            g.spawn(drops.forever());
             let g1 = g.clone();
             g.spawn(async move {
                 sleep(SECOND).await;
@@ -237,7 +233,7 @@ fn groups_work_inside_everything_else() {
 fn a_group_that_is_dropped_half_way_drops_its_children_and_reports_what_was_lost() {
     run(async {
         let (reports, log, drops) = (collect_reports(), Log::new(), Drops::default());
-        let (cleaned, guard) = (log.clone(), drops.guard());
+        let (cleaned, child) = (log.clone(), drops.forever());
         let mut group = hand(TaskGroup::supervise(async move |g: &Group<'static>| {
             g.spawn(async { Err::<(), _>("lost") });
             g.spawn(async {
@@ -249,10 +245,7 @@ fn a_group_that_is_dropped_half_way_drops_its_children_and_reports_what_was_lost
                 sleep(SECOND).await;
                 later.push("cleaned");
             });
-            g.spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            });
+            g.spawn(child);
             pending::<()>().await;
         }));
         group.waits();
@@ -366,10 +359,7 @@ fn a_loop_that_is_closed_reports_what_fails_in_children() {
     };
     event_loop.run_until_complete(main).unwrap();
     event_loop.close().unwrap();
-    let reports = reports.take();
-    let [report] = &reports[..] else {
-        panic!("{reports:?}")
-    };
+    let report = reports.only();
     assert!(report.contains("at the end"), "{report}");
 }
 

@@ -33,11 +33,7 @@ fn a_value_in_time_is_given() {
 fn a_limit_ends_at_its_time_and_drops_the_future() {
     testing::run(async {
         let (drops, before) = (Drops::default(), petla::now());
-        let guard = drops.guard();
-        let limited = timeout(MILLI, async move {
-            let _guard = guard;
-            pending::<()>().await
-        });
+        let limited = timeout(MILLI, drops.forever());
         assert_eq!(limited.await, Err(Elapsed));
         assert_eq!(drops.count(), 1);
         assert_eq!(petla::now(), before + MILLI);
@@ -133,11 +129,7 @@ fn of_two_limits_the_earlier_counts() {
 fn a_limit_around_a_task_ends_the_task() {
     testing::run(async {
         let drops = Drops::default();
-        let guard = drops.guard();
-        let task = spawn(async move {
-            let _guard = guard;
-            pending::<()>().await
-        });
+        let task = spawn(drops.forever());
         let reference = task.task_ref();
         assert!(timeout(MILLI, task).await.is_err());
         yield_now().await;
@@ -150,11 +142,7 @@ fn a_limit_around_a_task_ends_the_task() {
 fn dropping_a_limited_future_drops_it_and_disarms_the_limit() {
     testing::run(async {
         let (drops, bell) = (Drops::default(), Bell::new());
-        let guard = drops.guard();
-        let mut limited = Box::pin(timeout(LONG, async move {
-            let _guard = guard;
-            pending::<()>().await
-        }));
+        let mut limited = Box::pin(timeout(LONG, drops.forever()));
         assert!(bell.poll(&mut limited).is_pending() && bell.is_kept());
         drop(limited);
         assert_eq!((drops.count(), bell.is_kept()), (1, false));
