@@ -29,15 +29,11 @@ fn a_poll_that_takes_long_is_told_with_its_task_in_debug_mode_alone() {
     let reports = collect_reports_of(&event_loop);
     let busy = async || spawn(async { hold_up() }).named("busy").await.unwrap();
     event_loop.run_until_complete(busy()).unwrap();
-    let told = reports.take();
-    assert_eq!(told.len(), 1, "{told:?}");
+    let told = reports.only();
+    assert!(told.starts_with("a task held up the loop for "), "{told}");
     assert!(
-        told[0].starts_with("a task held up the loop for "),
-        "{told:?}"
-    );
-    assert!(
-        told[0].contains("busy (spawned at tests/event_loop/debug.rs"),
-        "{told:?}"
+        told.contains("busy (spawned at tests/event_loop/debug.rs"),
+        "{told}"
     );
     event_loop.set_debug(false);
     event_loop.run_until_complete(busy()).unwrap();

@@ -232,9 +232,6 @@ fn an_aborted_connection_throws_its_rest_away_and_resets() {
 
 #[track_caller]
 fn assert_only(reports: &Log<String>, text: &str) {
-    let reports = reports.take();
-    assert!(
-        reports.len() == 1 && reports[0].contains(text),
-        "{reports:?}"
-    );
+    let report = reports.only();
+    assert!(report.contains(text), "{report}");
 }

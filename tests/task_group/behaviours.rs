@@ -242,10 +242,7 @@ fn a_failure_of_a_group_that_is_cancelled_from_outside_is_reported() {
         yield_now().await;
         task.cancel("outside");
         assert_eq!(task.await.unwrap_err().reason(), Some("outside"));
-        let reports = reports.take();
-        let [report] = &reports[..] else {
-            panic!("{reports:?}")
-        };
+        let report = reports.only();
         assert!(report.contains("while it is cancelled"), "{report}");
     });
 }

@@ -325,9 +325,7 @@ fn a_task_that_awaits_itself_panics_and_says_who_and_where() {
             let reports = collect_reports();
             let line = snake(&Own::default(), borrowed);
             let_it_work().await;
-            let [report] = &reports.take()[..] else {
-                panic!("one report");
-            };
+            let report = reports.only();
             let place = format!("snake (spawned at {}:{line}:", file!());
             assert!(report.contains(&place), "{report}");
             assert!(report.contains("awaits itself: it would never end"));
