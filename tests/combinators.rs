@@ -20,6 +20,7 @@
 //! | W7 | `gather.rs`, with borrowed handles in the place of shields |
 //! | W8 | `ends.rs` |
 //! | W9 to W13 | `wait.rs`; duplicates cannot be in a `Vec` of handles |
+//! | W14 | `ends.rs` |
 //! | W14 | `as_completed.rs`; two tasks cannot await it at once, nor out of order: it is borrowed |
 //! | W15 | `wait_for.rs` |
 //! | W16 | `scope/shields.rs` |

@@ -6,11 +6,14 @@ use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use petla::{as_completed, gather, spawn, try_gather, yield_now};
+use petla::{When, as_completed, gather, spawn, timeout, try_gather, wait, wait_for, yield_now};
 
 use crate::common::hand::at_once;
-use crate::common::{Bell, DropGuard, Drops, OnDrop, panic_text, poll_once, raise, within};
+use crate::common::{
+    Bell, DropGuard, Drops, OnDrop, leaves_no_timer, panic_text, poll_once, raise, within,
+};
 use crate::switch::{Knob, switch, switches};
 
 /// Polls `all` after each knob is set, until `steps` knobs are, and drops it.
@@ -254,4 +257,22 @@ fn what_has_ended_keeps_no_waker_while_it_is_kept() {
     };
     at_once(check());
     within(check());
+}
+
+#[test]
+fn limits_that_are_given_up_or_not_reached_leave_no_timer() {
+    // W14: also the limit around a `next`.
+    leaves_no_timer(async {
+        let hour = Duration::from_secs(3600);
+        let mut tasks = vec![spawn(async {}), spawn(pending())];
+        assert_eq!(wait(&mut tasks, When::FirstCompleted, hour).await.len(), 1);
+        assert!(poll_once(&mut wait(&mut tasks, When::All, hour)).is_pending());
+        assert!(poll_once(&mut Box::pin(wait_for(&mut tasks[0], hour))).is_pending());
+        let mut set = as_completed([yield_now()]);
+        assert!(timeout(hour, set.next()).await.is_ok());
+        set.push(yield_now());
+        assert!(poll_once(&mut Box::pin(timeout(hour, set.next()))).is_pending());
+        assert!(spawn(yield_now()).wait_for(hour).await.is_ok());
+        assert!(poll_once(&mut spawn(yield_now()).wait_for(hour)).is_pending());
+    });
 }

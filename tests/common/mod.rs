@@ -50,6 +50,22 @@ pub(crate) fn within_io<F: Future<Output = io::Result<()>>>(main: F) {
     within(main).unwrap();
 }
 
+/// Runs `main` on virtual time, which must stand still from its end on: it left no timer armed.
+#[track_caller]
+pub(crate) fn leaves_no_timer(main: impl Future) {
+    let (ended, stuck) = (Cell::new(None), Cell::new(None));
+    let text = panic_text(|| {
+        petla::testing::run(async {
+            main.await;
+            ended.set(Some(petla::now()));
+            let _stuck = OnDrop(|| stuck.set(Some(petla::now())));
+            pending::<()>().await
+        })
+    });
+    assert!(text.starts_with("all tasks are blocked for good"), "{text}");
+    assert_eq!(stuck.get(), ended.get(), "a timer was left");
+}
+
 /// Two ends of a TCP connection.
 pub(crate) async fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
