@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use petla::sync::Event;
-use petla::{EventLoop, as_completed, gather, run, spawn, try_gather, yield_now};
+use petla::{EventLoop, When, as_completed, gather, run, spawn, try_gather, wait, yield_now};
 
 use crate::common::{Bell, poll_once, within};
 use crate::switch::switches;
@@ -169,6 +169,34 @@ fn begun_on_one_thread_it_ends_or_is_dropped_on_another() {
             yield_now().await;
         });
     }
+}
+
+#[test]
+fn tasks_of_another_loop_are_waited_for_and_gathered() {
+    let (home, away) = (EventLoop::new().unwrap(), EventLoop::new().unwrap());
+    let turns = |event_loop: &EventLoop| {
+        for _ in 0..3 {
+            event_loop.run_until_complete(yield_now()).unwrap();
+        }
+    };
+    let (knobs, futures) = switches(3);
+    let mut tasks: Vec<_> = futures.into_iter().map(|f| home.spawn(f)).collect();
+    turns(&home);
+    let mut first = wait(&mut tasks, When::FirstCompleted, None);
+    let poll = async { assert!(poll_once(&mut first).is_pending()) };
+    away.run_until_complete(poll).unwrap();
+    knobs[1].set(1);
+    turns(&home);
+    let done = away.run_until_complete(first).unwrap();
+    assert_eq!((done.len(), tasks.len()), (1, 2));
+    let rest = away.spawn(gather(tasks));
+    turns(&away);
+    knobs.iter().for_each(|knob| knob.set(2));
+    turns(&away);
+    assert!(!rest.is_finished(), "their loop has not run");
+    turns(&home);
+    let values = away.run_until_complete(rest).unwrap().unwrap();
+    assert!(values.into_iter().map(Result::unwrap).eq([2, 2]));
 }
 
 #[test]

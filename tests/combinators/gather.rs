@@ -217,6 +217,20 @@ fn a_cancel_after_the_results_are_there_is_refused() {
 }
 
 #[test]
+fn a_cancel_between_the_last_child_and_the_results_is_obeyed() {
+    // B50: asyncio said yes, and cancelled nothing.
+    within(async {
+        let (knobs, futures) = switches(2);
+        let outer = spawn(gather(futures));
+        yield_now().await;
+        knobs.iter().for_each(|knob| knob.set(1));
+        assert!(outer.cancel("in between"));
+        assert_eq!(outer.await.unwrap_err().reason(), Some("in between"));
+        assert!(knobs.iter().all(|knob| knob.drops() == 1));
+    });
+}
+
+#[test]
 fn a_loop_that_gathers_again_and_again_can_be_cancelled() {
     // W6
     within(async {
