@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use petla::EventLoop;
 use petla::net::{TcpListener, TcpStream};
+use petla::testing::VirtualClock;
 
 /// Longer than anything takes; only what hangs takes so long.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -64,6 +65,12 @@ pub(crate) fn leaves_no_timer(main: impl Future) {
     });
     assert!(text.starts_with("all tasks are blocked for good"), "{text}");
     assert_eq!(stuck.get(), ended.get(), "a timer was left");
+}
+
+/// A loop that goes by a virtual clock.
+pub(crate) fn loop_on(clock: &VirtualClock) -> EventLoop {
+    let builder = EventLoop::builder().clock(clock.clone());
+    builder.build().unwrap()
 }
 
 /// Two ends of a TCP connection.

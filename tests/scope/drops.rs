@@ -7,12 +7,12 @@ use std::future::{Future, pending, poll_fn};
 use std::task::Poll;
 
 use petla::{
-    CancelScope, EventLoop, JoinError, all_tasks, gather, move_on_after, now, select, sleep, spawn,
-    testing, timeout, try_gather, wait_for, yield_now,
+    CancelScope, JoinError, all_tasks, gather, move_on_after, now, select, sleep, spawn, testing,
+    timeout, try_gather, wait_for, yield_now,
 };
 
 use crate::common::hand::{hand, waiting};
-use crate::common::{OnDrop, collect_reports};
+use crate::common::{OnDrop, collect_reports, loop_on};
 use crate::{Story, ms};
 
 /// What is open inside.
@@ -116,8 +116,7 @@ fn so_do_timeout_and_wait_for() {
 
 #[test]
 fn so_does_the_end_of_run() {
-    let clock = testing::VirtualClock::auto();
-    let event_loop = EventLoop::builder().clock(clock).build().unwrap();
+    let event_loop = loop_on(&testing::VirtualClock::auto());
     let story = event_loop
         .run_until_complete(async {
             let story = Story::new();

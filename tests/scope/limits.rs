@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::future::{pending, ready};
 
 use petla::{
-    CancelScope, Elapsed, EventLoop, gather, move_on_after, now, shield, sleep, spawn, testing,
-    timeout, timeout_at, try_gather, wait_for, yield_now,
+    CancelScope, Elapsed, gather, move_on_after, now, shield, sleep, spawn, testing, timeout,
+    timeout_at, try_gather, wait_for, yield_now,
 };
 use std::time::Duration;
 
-use crate::common::poll_once;
+use crate::common::{loop_on, poll_once};
 use crate::{Story, ms};
 
 #[test]
@@ -242,7 +242,6 @@ fn limits_that_pass_while_the_loop_is_busy_strike_as_soon_as_it_is_not() {
     // T3: the inner one alone passes meanwhile, or both.
     for busy in [50, 200] {
         let clock = testing::VirtualClock::auto();
-        let builder = EventLoop::builder().clock(clock.clone());
         let main = async {
             let story = Story::new();
             let outer = move_on_after(ms(100), async |_| {
@@ -257,7 +256,7 @@ fn limits_that_pass_while_the_loop_is_busy_strike_as_soon_as_it_is_not() {
             assert_eq!(outer.await, None);
             assert_eq!(story.elapsed(), u128::from(busy.max(100)));
         };
-        builder.build().unwrap().run_until_complete(main).unwrap();
+        loop_on(&clock).run_until_complete(main).unwrap();
     }
 }
 

@@ -14,12 +14,14 @@ use std::time::{Duration, Instant};
 use petla::sync::CancelToken;
 use petla::testing::{VirtualClock, poll_once, run};
 use petla::{
-    CancelScope, ErrorGroup, EventLoop, JoinError, TaskGroup, all_tasks, now, shield, sleep, spawn,
+    CancelScope, ErrorGroup, JoinError, TaskGroup, all_tasks, now, shield, sleep, spawn,
     spawn_eager, timeout, yield_now,
 };
 
 use crate::common::hand::{hand, leak};
-use crate::common::{Drops, Log, OnDrop, bump, collect_reports, collect_reports_of, raise, within};
+use crate::common::{
+    Drops, Log, OnDrop, bump, collect_reports, collect_reports_of, loop_on, raise, within,
+};
 use crate::{Group, SECOND, TICK, messages};
 
 #[test]
@@ -269,10 +271,7 @@ fn a_group_that_is_dropped_half_way_drops_its_children_and_reports_what_was_lost
 
 #[test]
 fn the_children_of_a_group_that_is_leaked_never_run_and_are_in_nobodys_way() {
-    let event_loop = EventLoop::builder()
-        .clock(VirtualClock::auto())
-        .build()
-        .unwrap();
+    let event_loop = loop_on(&VirtualClock::auto());
     let (drops, polls) = (Drops::default(), Rc::new(Cell::new(0)));
     let (guard, count) = (drops.guard(), polls.clone());
     let handle = event_loop.run_until_complete(async {
@@ -342,10 +341,7 @@ fn when_the_main_future_ends_children_run_their_clean_ups() {
 
 #[test]
 fn a_loop_that_is_closed_reports_what_fails_in_children() {
-    let event_loop = EventLoop::builder()
-        .clock(VirtualClock::auto())
-        .build()
-        .unwrap();
+    let event_loop = loop_on(&VirtualClock::auto());
     let reports = collect_reports_of(&event_loop);
     let main = async {
         drop(spawn(TaskGroup::run(async move |g: &Group<'static>| {
