@@ -30,6 +30,7 @@
 //! | K9 | `tasks/spawn.rs` | `a_task_without_a_name_is_called_by_its_number` |
 //! | K10 | `tasks/reports.rs` | `a_panic_is_reported_once_when_the_handle_went_first` |
 //! | K11 | `tasks/reports.rs` | `a_cancelled_task_is_no_news` |
+//! | K11 | `scope/closing.rs` | `what_is_left_is_cancelled_and_its_panics_are_reported` |
 //! | K12 | `tasks/eager.rs` | `a_task_that_is_ready_at_once_has_ended_when_spawn_eager_returns` |
 //! | K12 | `tasks/eager` | `an_eager_task_that_waits_can_be_cancelled_and_dropped_like_any_other` |
 //! | K12 | `tasks/eager.rs` | `an_eager_task_is_in_all_tasks_during_its_first_step` |
