@@ -79,9 +79,10 @@ fn a_timeout_around_a_task_cancels_it() {
     petla::testing::run(async {
         let (log, drops) = (Log::new(), Drops::default());
         let task = spawn(drops.forever());
+        let reference = task.task_ref();
         assert!(timeout(Duration::from_millis(1), task).await.is_err());
         petla::yield_now().await;
-        assert_eq!(drops.count(), 1);
+        assert!(reference.is_finished() && drops.count() == 1);
         let quick = work(&log, &drops);
         assert!(
             timeout(Duration::from_secs(5), quick)

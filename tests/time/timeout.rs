@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use petla::error::Elapsed;
-use petla::{sleep, spawn, testing, timeout, timeout_at, wait_for, yield_now};
+use petla::{sleep, testing, timeout, timeout_at, wait_for, yield_now};
 
 use crate::common::{Bell, Drops, LONG, leaves_no_timer, panic_text, poll_once};
 
@@ -79,7 +79,7 @@ fn a_limit_of_zero_polls_once_and_gives_up() {
             std::task::Poll::<()>::Pending
         });
         assert_eq!(timeout(Duration::ZERO, waiting).await, Err(Elapsed));
-        assert!((1..=2).contains(&polls.get()), "{}", polls.get());
+        assert_eq!(polls.get(), 1);
     });
 }
 
@@ -122,19 +122,6 @@ fn of_two_limits_the_earlier_counts() {
             Ok(Err(Elapsed)),
             "the inner one is looked at first"
         );
-    });
-}
-
-#[test]
-fn a_limit_around_a_task_ends_the_task() {
-    testing::run(async {
-        let drops = Drops::default();
-        let task = spawn(drops.forever());
-        let reference = task.task_ref();
-        assert!(timeout(MILLI, task).await.is_err());
-        yield_now().await;
-        assert!(reference.is_finished());
-        assert_eq!(drops.count(), 1);
     });
 }
 
