@@ -1,44 +1,17 @@
 //! Combinators without a loop, in foreign executors, and on their way between loops.
 
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 
 use petla::sync::Event;
 use petla::{EventLoop, When, as_completed, gather, run, spawn, try_gather, wait, yield_now};
 
+use crate::common::hand::drive;
 use crate::common::{Bell, poll_once, within};
 use crate::switch::switches;
-
-/// An executor of twenty lines: polls who was woken, until nobody was. How many are left?
-fn drive(futures: Vec<Pin<Box<dyn Future<Output = ()> + '_>>>) -> usize {
-    struct Ticket(usize, Arc<Mutex<VecDeque<usize>>>);
-    impl Wake for Ticket {
-        fn wake(self: Arc<Self>) {
-            self.1.lock().unwrap().push_back(self.0);
-        }
-    }
-    let ready = Arc::new(Mutex::new((0..futures.len()).collect::<VecDeque<_>>()));
-    let mut futures: Vec<_> = futures.into_iter().map(Some).collect();
-    loop {
-        let Some(number) = ready.lock().unwrap().pop_front() else {
-            return futures.iter().flatten().count();
-        };
-        let waker = Waker::from(Arc::new(Ticket(number, Arc::clone(&ready))));
-        let place = &mut futures[number];
-        let Some(future) = place else { continue };
-        if future
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_ready()
-        {
-            *place = None;
-        }
-    }
-}
 
 /// Every combinator at once, fed by `switches` that a sibling sets.
 fn a_day_of_work() -> Vec<Pin<Box<dyn Future<Output = ()>>>> {

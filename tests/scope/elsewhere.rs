@@ -4,36 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Poll;
 
 use petla::{
     CancelScope, EventLoop, Shield, Timeout, shield, sleep, spawn, testing, timeout, yield_now,
 };
 
-use crate::common::hand::{Hand, hand, waiting};
+use crate::common::hand::{Hand, drive, hand, waiting};
 use crate::common::{Log, collect_reports, within};
 use crate::{Story, ms};
-
-/// An executor of ten lines.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Flag(AtomicBool);
-    impl Wake for Flag {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::SeqCst);
-        }
-    }
-    let mut future = Box::pin(future);
-    let flag = Arc::new(Flag(AtomicBool::new(true)));
-    let waker = Waker::from(Arc::clone(&flag));
-    while flag.0.swap(false, Ordering::SeqCst) {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return value;
-        }
-    }
-    panic!("nobody wakes it")
-}
 
 /// A cancel, with clean-ups, that needs no clock.
 async fn a_day_of_work(log: &Log<&'static str>) {
@@ -65,7 +44,7 @@ async fn a_day_of_work(log: &Log<&'static str>) {
 #[test]
 fn a_foreign_executor_runs_them_without_a_loop() {
     let log = Log::new();
-    block_on(a_day_of_work(&log));
+    assert_eq!(drive(vec![Box::pin(a_day_of_work(&log))]), 0);
     assert_eq!(log.take(), ["inner", "outer"]);
 }
 
@@ -73,7 +52,7 @@ fn a_foreign_executor_runs_them_without_a_loop() {
 fn a_foreign_executor_inside_a_loop_runs_them() {
     testing::run(async {
         let log = Log::new();
-        block_on(a_day_of_work(&log));
+        assert_eq!(drive(vec![Box::pin(a_day_of_work(&log))]), 0);
         a_day_of_work(&log).await;
         assert_eq!(log.take(), ["inner", "outer", "inner", "outer"]);
     });
