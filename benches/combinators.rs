@@ -6,7 +6,7 @@
 //!   ready. Whoever looks at all of them for each wake pays a thousand looks a child.
 //! - `gather_100k`: the same with 100,000. Nothing may grow with the number but cache misses.
 //! - `as_completed_1000`: the children of `gather_pending`, each result taken as it comes.
-//! - `gather_tuple`: three futures in place, each pending once, a million times.
+//! - `gather_tuple`: three futures in place, each pending once.
 //! - `wait_first`: 100 tasks that end one a turn; which have ended, until none is left.
 //!
 //! Timed: from the call of the combinator to its result, polls and drops of the children, and for
@@ -94,51 +94,43 @@ pub(crate) fn figures() -> Vec<Figure> {
     ]
 }
 
+/// What gathers `CHILDREN` or many more, by every library that does so in time, and by others.
+macro_rules! gatherers {
+    ($work:ident $(, $name:expr => $other:expr)* $(,)?) => {
+        contenders![
+            PETLA => $work::<Petla, PetlaLocal>,
+            Futures::NAME => $work::<Petla, Futures>,
+            Unordered::NAME => $work::<Petla, Unordered>,
+            TokioLocal::NAME => $work::<TokioLocal, Futures>,
+            TokioCurrentThread::NAME => $work::<TokioCurrentThread, Futures>,
+            Smol::NAME => $work::<Smol, Futures>,
+            Monoio::NAME => $work::<Monoio, Futures>,
+            JoinSets::NAME => $work::<TokioLocal, JoinSets>,
+            UNORDERED_ON_TOKIO => $work::<TokioLocal, Unordered>,
+            $($name => $other,)*
+        ]
+    };
+}
+
 fn pending_contenders() -> Vec<Contender> {
-    contenders![
-        PETLA => gather_pending::<Petla, PetlaLocal>,
-        Futures::NAME => gather_pending::<Petla, Futures>,
-        Unordered::NAME => gather_pending::<Petla, Unordered>,
+    gatherers!(
+        gather_pending,
         Concurrency::NAME => gather_pending::<Petla, Concurrency>,
-        TokioLocal::NAME => gather_pending::<TokioLocal, Futures>,
-        TokioCurrentThread::NAME => gather_pending::<TokioCurrentThread, Futures>,
-        Smol::NAME => gather_pending::<Smol, Futures>,
-        Monoio::NAME => gather_pending::<Monoio, Futures>,
-        JoinSets::NAME => gather_pending::<TokioLocal, JoinSets>,
-        UNORDERED_ON_TOKIO => gather_pending::<TokioLocal, Unordered>,
         CONCURRENCY_ON_TOKIO => gather_pending::<TokioLocal, Concurrency>,
-    ]
+    )
 }
 
 fn staggered_contenders() -> Vec<Contender> {
-    contenders![
-        PETLA => gather_staggered::<Petla, PetlaLocal>,
-        Futures::NAME => gather_staggered::<Petla, Futures>,
-        Unordered::NAME => gather_staggered::<Petla, Unordered>,
+    gatherers!(
+        gather_staggered,
         Concurrency::NAME => gather_staggered::<Petla, Concurrency>,
-        TokioLocal::NAME => gather_staggered::<TokioLocal, Futures>,
-        TokioCurrentThread::NAME => gather_staggered::<TokioCurrentThread, Futures>,
-        Smol::NAME => gather_staggered::<Smol, Futures>,
-        Monoio::NAME => gather_staggered::<Monoio, Futures>,
-        JoinSets::NAME => gather_staggered::<TokioLocal, JoinSets>,
-        UNORDERED_ON_TOKIO => gather_staggered::<TokioLocal, Unordered>,
         CONCURRENCY_ON_TOKIO => gather_staggered::<TokioLocal, Concurrency>,
-    ]
+    )
 }
 
 /// Without futures-concurrency, which looks at all for each wake: 100,000 take half a minute.
 fn crowd_contenders() -> Vec<Contender> {
-    contenders![
-        PETLA => gather_100k::<Petla, PetlaLocal>,
-        Futures::NAME => gather_100k::<Petla, Futures>,
-        Unordered::NAME => gather_100k::<Petla, Unordered>,
-        TokioLocal::NAME => gather_100k::<TokioLocal, Futures>,
-        TokioCurrentThread::NAME => gather_100k::<TokioCurrentThread, Futures>,
-        Smol::NAME => gather_100k::<Smol, Futures>,
-        Monoio::NAME => gather_100k::<Monoio, Futures>,
-        JoinSets::NAME => gather_100k::<TokioLocal, JoinSets>,
-        UNORDERED_ON_TOKIO => gather_100k::<TokioLocal, Unordered>,
-    ]
+    gatherers!(gather_100k)
 }
 
 fn completed_contenders() -> Vec<Contender> {
@@ -199,6 +191,11 @@ fn boxed<F: Future<Output = usize> + 'static>(child: F) -> Child {
     Box::pin(child)
 }
 
+fn pending_children() -> Vec<Child> {
+    let children = (0..CHILDREN).map(|number| boxed(pending_once(number)));
+    children.collect()
+}
+
 fn sum_of(numbers: usize) -> usize {
     numbers * (numbers - 1) / 2
 }
@@ -207,8 +204,7 @@ fn gather_pending<R: Runtime, G: Gathers>(size: usize) -> Cost {
     let (elapsed, sum) = in_task::<R, _>(async move {
         let (mut elapsed, mut sum) = (Duration::ZERO, 0);
         for _ in 0..size {
-            let children = (0..CHILDREN).map(|number| boxed(pending_once(number)));
-            let children: Vec<_> = children.collect();
+            let children = pending_children();
             let start = Instant::now();
             let results = G::gather(children).await;
             elapsed += start.elapsed();
@@ -224,8 +220,7 @@ fn as_completed_1000<R: Runtime, G: Completes>(size: usize) -> Cost {
     let (elapsed, sum) = in_task::<R, _>(async move {
         let (mut elapsed, mut sum) = (Duration::ZERO, 0);
         for _ in 0..size {
-            let children = (0..CHILDREN).map(|number| boxed(pending_once(number)));
-            let children: Vec<_> = children.collect();
+            let children = pending_children();
             let start = Instant::now();
             G::each(children, |number| sum += number).await;
             elapsed += start.elapsed();

@@ -21,7 +21,7 @@ use petla_bench::libraries::{JoinSets, Library as _};
 use petla_bench::runtimes::{
     Monoio, Petla, Runtime, Smol, TokioCurrentThread, TokioLocal, in_task,
 };
-use petla_bench::{Cost, Figure, PETLA, Sizes, Unit, contenders};
+use petla_bench::{Contender, Cost, Figure, PETLA, Sizes, Unit, contenders};
 use tokio::task::JoinSet;
 
 /// Children of one group.
@@ -42,30 +42,20 @@ pub(crate) fn figures() -> Vec<Figure> {
         contenders,
     };
     vec![
-        figure(
-            "group_spawn_ready",
-            contenders![
-                PETLA => group::<false>,
-                PETLA_SPAWN => spawns::<Petla, false>,
-                TokioLocal::NAME => spawns::<TokioLocal, false>,
-                TokioCurrentThread::NAME => spawns::<TokioCurrentThread, false>,
-                Smol::NAME => spawns::<Smol, false>,
-                Monoio::NAME => spawns::<Monoio, false>,
-                JoinSets::NAME => join_set::<false>,
-            ],
-        ),
-        figure(
-            "group_spawn_yield",
-            contenders![
-                PETLA => group::<true>,
-                PETLA_SPAWN => spawns::<Petla, true>,
-                TokioLocal::NAME => spawns::<TokioLocal, true>,
-                TokioCurrentThread::NAME => spawns::<TokioCurrentThread, true>,
-                Smol::NAME => spawns::<Smol, true>,
-                Monoio::NAME => spawns::<Monoio, true>,
-                JoinSets::NAME => join_set::<true>,
-            ],
-        ),
+        figure("group_spawn_ready", group_contenders::<false>()),
+        figure("group_spawn_yield", group_contenders::<true>()),
+    ]
+}
+
+fn group_contenders<const YIELD: bool>() -> Vec<Contender> {
+    contenders![
+        PETLA => group::<YIELD>,
+        PETLA_SPAWN => spawns::<Petla, YIELD>,
+        TokioLocal::NAME => spawns::<TokioLocal, YIELD>,
+        TokioCurrentThread::NAME => spawns::<TokioCurrentThread, YIELD>,
+        Smol::NAME => spawns::<Smol, YIELD>,
+        Monoio::NAME => spawns::<Monoio, YIELD>,
+        JoinSets::NAME => join_set::<YIELD>,
     ]
 }
 

@@ -12,8 +12,12 @@
 //! | E3 | `callbacks` | `a_hundred_thousand_cancelled_timers_leave_nothing_behind` |
 //! | E4 | `debug` | `short_sleeps_do_not_spin` |
 //! | E5 | `threads` | `a_loop_that_sleeps_is_woken_by_every_kind_of_call` |
+//! | E5 | `remote` | `a_remote_task_cancelled_while_it_waits_is_dropped_on_its_loop` |
 //! | E6 | `runs` | `closing_is_idempotent_and_refused_inside_a_run` |
-//! | E7, E8 | `../scope`, `../interrupt` | |
+//! | E7 | `scope/closing` | `what_is_left_is_cancelled_and_its_panics_are_reported` |
+//! | E8 | `interrupt/one` | `the_first_sigint_drops_main_and_the_run_says_so` |
+//! | E8 | `interrupt/one` | `a_main_task_that_was_cancelled_before_stays_cancelled` |
+//! | E8 | `interrupt/two` | `the_second_ends_the_run_between_two_polls` |
 //! | E9 | `handler` | `a_handler_that_panics_is_bypassed_and_asked_again_next_time` |
 //! | E10 | `debug` | `a_poll_that_takes_long_is_told_with_its_task_in_debug_mode_alone` |
 
@@ -39,3 +43,8 @@ mod remote;
 mod runs;
 #[path = "event_loop/threads.rs"]
 mod threads;
+
+#[test]
+fn every_number_of_the_list_has_a_test() {
+    common::numbers::are_accounted_for("event_loop", &[('E', 1..=10)]);
+}

@@ -7,13 +7,13 @@
 //!
 //! | what | where |
 //! | --- | --- |
-//! | B25-B30, B42, B46, T1-T6, T8-T10, W15: limits | `limits` |
+//! | B25 to B30, B42, B46, T1 to T6, T8 to T10, W15: limits | `limits` |
 //! | T7 and all of deadlines that move | `deadlines` |
-//! | B32-B34, B40, B48, K1, K3, K12: who is cancelled, and when not | `cancels` |
+//! | B32 to B34, B40, B48, K1, K3, K12: who is cancelled, and when not | `cancels` |
 //! | the table "who drops what", row by row | `drops` |
 //! | order, limits, panics of clean-ups | `cleanups` |
 //! | E7 and the end of a loop | `closing` |
-//! | W7, W15, W16: shields | `shields` |
+//! | B58, W7, W15, W16: shields | `shields` |
 //! | several tasks, combinators, foreign executors, no loop at all | `elsewhere` |
 //! | panics, wakers that come back, leaks, loops in loops | `trouble` |
 //!
@@ -23,11 +23,18 @@
 //! | --- | --- | --- |
 //! | K5 | `tasks/handle.rs` | `awaited_by_a_task_that_is_cancelled_it_is_cancelled_too` |
 //! | K6 | `tasks/handle.rs` | `a_task_that_awaits_itself_panics_and_says_who_and_where` |
+//! | K6 | `event_loop/many.rs` | `a_task_of_one_loop_is_awaited_in_another_on_the_same_thread` |
 //! | K7 | `tasks/spawn.rs` | `the_current_task_is_the_one_whose_code_runs` |
+//! | K8 | `tasks/context.rs` | `a_task_sees_changes_of_its_own_only` |
 //! | K8 | `tasks/context.rs` | `an_eager_step_has_its_own_copy` |
 //! | K9 | `tasks/spawn.rs` | `a_task_without_a_name_is_called_by_its_number` |
 //! | K10 | `tasks/reports.rs` | `a_panic_is_reported_once_when_the_handle_went_first` |
 //! | K11 | `tasks/reports.rs` | `a_cancelled_task_is_no_news` |
+//! | K11 | `scope/closing.rs` | `what_is_left_is_cancelled_and_its_panics_are_reported` |
+//! | K12 | `tasks/eager.rs` | `a_task_that_is_ready_at_once_has_ended_when_spawn_eager_returns` |
+//! | K12 | `tasks/eager` | `an_eager_task_that_waits_can_be_cancelled_and_dropped_like_any_other` |
+//! | K12 | `tasks/eager.rs` | `an_eager_task_is_in_all_tasks_during_its_first_step` |
+//! | K12 | `tasks/eager.rs` | `eager_steps_nest_64_deep_and_then_wait_for_their_turn` |
 //! | E8 | `interrupt/two.rs` | `the_second_ends_the_run_between_two_polls` |
 //!
 //! What cannot be written in Rust, where a cancel drops a future and throws nothing:
@@ -65,8 +72,6 @@ mod shields;
 #[path = "scope/trouble.rs"]
 mod trouble;
 
-use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use petla::{now, sleep};
@@ -113,70 +118,12 @@ impl Story {
     }
 }
 
-fn read(file: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    fs::read_to_string(root.join("tests").join(file)).unwrap()
-}
-
-/// The words of the comments in a text.
-fn words_of_comments(text: &str) -> Vec<String> {
-    let lines = text.lines().filter_map(|line| line.trim().split_once("//"));
-    let words = lines.flat_map(|(_, line)| line.split(|c: char| !c.is_alphanumeric()));
-    words.map(str::to_owned).collect()
-}
-
-/// The rows of the tables at the head of this file, as cells.
-fn rows() -> Vec<Vec<String>> {
-    let head = read("scope.rs");
-    let rows = head.lines().filter_map(|line| line.strip_prefix("//! | "));
-    let cell = |cell: &str| cell.trim().replace('`', "");
-    rows.map(|row| row.split('|').map(cell).collect()).collect()
-}
-
 #[test]
 fn every_number_of_the_list_has_a_test_or_a_reason() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scope");
-    let mut proven = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        proven.extend(words_of_comments(&text));
-    }
-    let numbers = [
-        (
-            'B',
-            vec![25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 40, 42, 46, 48],
-        ),
-        ('T', (1..=10).collect()),
-        ('W', vec![7, 15, 16]),
-        ('K', (1..=12).collect()),
-        ('E', vec![7, 8]),
-    ];
-    let rows = rows();
-    for (kind, numbers) in numbers {
-        for number in numbers {
-            let number = format!("{kind}{number}");
-            let is_listed = rows.iter().any(|row| row[0] == number);
-            assert!(
-                is_listed || proven.contains(&number),
-                "no test is about {number}"
-            );
-        }
-    }
-}
-
-#[test]
-fn the_tests_elsewhere_that_the_list_names_exist() {
-    for row in rows()
-        .iter()
-        .filter(|row| row.len() > 3 && row[1].ends_with(".rs"))
-    {
-        let [number, file, test, ..] = &row[..] else {
-            unreachable!("it has more cells")
-        };
-        let named = format!("fn {test}(");
-        assert!(
-            read(file).contains(&named),
-            "{number}: {file} has no {test}"
-        );
-    }
+    let bugs = [25..=35, 40..=40, 42..=42, 46..=46, 48..=48, 58..=58];
+    let waits = [7..=7, 15..=16];
+    let mut numbers = vec![('T', 1..=10), ('K', 1..=12), ('E', 7..=8)];
+    numbers.extend(bugs.map(|range| ('B', range)));
+    numbers.extend(waits.map(|range| ('W', range)));
+    common::numbers::are_accounted_for("scope", &numbers);
 }

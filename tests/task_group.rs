@@ -5,7 +5,7 @@
 //!
 //! | asyncio | here |
 //! | --- | --- |
-//! | B36 to B48 | `bugs.rs`, with G11, G12, G14 and G15 |
+//! | B36 to B48, G11, G12, G14, G15 | `bugs.rs` |
 //! | G1 to G9, G13, T10 | `behaviours.rs` |
 //! | B40, G11: a count of cancels | there is none; tests show that a cancel leaves nothing behind |
 //! | B47: `GeneratorExit` | there is none: a future that is dropped is told nothing |
@@ -19,8 +19,6 @@
 mod common;
 
 use std::fmt::Display;
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use petla::{ErrorGroup, TaskGroup};
@@ -56,24 +54,6 @@ fn messages<E: Display>(group: &ErrorGroup<E>) -> Vec<String> {
 
 #[test]
 fn every_number_of_the_list_has_a_test_or_a_reason() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let mut words = Vec::new();
-    for entry in fs::read_dir(root.join("task_group")).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        let comments = text.lines().filter_map(|line| line.strip_prefix("// "));
-        for comment in comments {
-            words.extend(comment.split([',', ' ', ':']).map(str::to_owned));
-        }
-    }
-    let own = fs::read_to_string(root.join("task_group.rs")).unwrap();
-    let mut numbers: Vec<String> = (36..=48).map(|n| format!("B{n}")).collect();
-    numbers.extend((1..=15).map(|n| format!("G{n}")));
-    numbers.push("T10".to_owned());
-    for number in numbers {
-        let has_reason = own.contains(&format!("//! | {number}:"));
-        assert!(
-            words.contains(&number) || has_reason,
-            "nothing is about {number}"
-        );
-    }
+    let numbers = [('B', 36..=48), ('G', 1..=15), ('T', 10..=10)];
+    common::numbers::are_accounted_for("task_group", &numbers);
 }

@@ -95,6 +95,13 @@ fn the_end_is_given_again_and_again_until_something_is_pushed() {
 }
 
 #[test]
+fn of_nothing_the_end_comes_at_once() {
+    let mut none = as_completed(std::iter::empty::<std::future::Ready<u8>>());
+    assert_eq!((at_once(none.next()), none.len()), (None, 0));
+    assert!(none.into_pending().is_empty());
+}
+
+#[test]
 fn what_is_pushed_before_the_input_was_read_keeps_the_numbers_of_the_input() {
     let mut set = as_completed([10, 11, 12].map(ready)).limit(1);
     assert_eq!(at_once(set.next()), Some((0, 10)));

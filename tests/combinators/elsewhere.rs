@@ -1,44 +1,17 @@
 //! Combinators without a loop, in foreign executors, and on their way between loops.
 
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 
 use petla::sync::Event;
-use petla::{EventLoop, as_completed, gather, run, spawn, try_gather, yield_now};
+use petla::{EventLoop, When, as_completed, gather, run, spawn, try_gather, wait, yield_now};
 
+use crate::common::hand::drive;
 use crate::common::{Bell, poll_once, within};
 use crate::switch::switches;
-
-/// An executor of twenty lines: polls who was woken, until nobody was. How many are left?
-fn drive(futures: Vec<Pin<Box<dyn Future<Output = ()> + '_>>>) -> usize {
-    struct Ticket(usize, Arc<Mutex<VecDeque<usize>>>);
-    impl Wake for Ticket {
-        fn wake(self: Arc<Self>) {
-            self.1.lock().unwrap().push_back(self.0);
-        }
-    }
-    let ready = Arc::new(Mutex::new((0..futures.len()).collect::<VecDeque<_>>()));
-    let mut futures: Vec<_> = futures.into_iter().map(Some).collect();
-    loop {
-        let Some(number) = ready.lock().unwrap().pop_front() else {
-            return futures.iter().flatten().count();
-        };
-        let waker = Waker::from(Arc::new(Ticket(number, Arc::clone(&ready))));
-        let place = &mut futures[number];
-        let Some(future) = place else { continue };
-        if future
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_ready()
-        {
-            *place = None;
-        }
-    }
-}
 
 /// Every combinator at once, fed by `switches` that a sibling sets.
 fn a_day_of_work() -> Vec<Pin<Box<dyn Future<Output = ()>>>> {
@@ -169,6 +142,34 @@ fn begun_on_one_thread_it_ends_or_is_dropped_on_another() {
             yield_now().await;
         });
     }
+}
+
+#[test]
+fn tasks_of_another_loop_are_waited_for_and_gathered() {
+    let (home, away) = (EventLoop::new().unwrap(), EventLoop::new().unwrap());
+    let turns = |event_loop: &EventLoop| {
+        for _ in 0..3 {
+            event_loop.run_until_complete(yield_now()).unwrap();
+        }
+    };
+    let (knobs, futures) = switches(3);
+    let mut tasks: Vec<_> = futures.into_iter().map(|f| home.spawn(f)).collect();
+    turns(&home);
+    let mut first = wait(&mut tasks, When::FirstCompleted, None);
+    let poll = async { assert!(poll_once(&mut first).is_pending()) };
+    away.run_until_complete(poll).unwrap();
+    knobs[1].set(1);
+    turns(&home);
+    let done = away.run_until_complete(first).unwrap();
+    assert_eq!((done.len(), tasks.len()), (1, 2));
+    let rest = away.spawn(gather(tasks));
+    turns(&away);
+    knobs.iter().for_each(|knob| knob.set(2));
+    turns(&away);
+    assert!(!rest.is_finished(), "their loop has not run");
+    turns(&home);
+    let values = away.run_until_complete(rest).unwrap().unwrap();
+    assert!(values.into_iter().map(Result::unwrap).eq([2, 2]));
 }
 
 #[test]

@@ -1,16 +1,18 @@
 //! How a combinator ends before its time: dropped at any point, or by a panic. Whatever happens,
 //! each child is dropped once, and nobody keeps a waker.
 
-use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use petla::{as_completed, gather, spawn, try_gather, yield_now};
+use petla::{When, as_completed, gather, spawn, timeout, try_gather, wait, wait_for, yield_now};
 
 use crate::common::hand::at_once;
-use crate::common::{Bell, DropGuard, Drops, OnDrop, panic_text, poll_once, raise, within};
+use crate::common::{
+    Bell, DropGuard, Drops, OnDrop, leaves_no_timer, panic_text, poll_once, raise, within,
+};
 use crate::switch::{Knob, switch, switches};
 
 /// Polls `all` after each knob is set, until `steps` knobs are, and drops it.
@@ -172,17 +174,11 @@ fn a_destructor_that_panics_runs_once_and_the_others_run_too() {
 fn an_iterator_that_panics_half_way_leaves_nothing_behind() {
     // W8, B56
     let drops = Drops::default();
-    let polls = Cell::new(0);
     let children = (0..5).map(|n| {
         if n == 3 {
             raise("no more");
         }
-        let (guard, polls) = (drops.guard(), &polls);
-        async move {
-            let _guard = guard;
-            polls.set(polls.get() + 1);
-            pending::<()>().await
-        }
+        drops.forever()
     });
     let mut all = gather(children);
     assert_eq!(panic_text(|| poll_once(&mut all)), "no more");
@@ -209,11 +205,8 @@ fn a_child_may_spawn_and_cancel_while_the_whole_is_polled() {
 fn a_child_may_drop_another_gather() {
     within(async {
         let drops = Drops::default();
-        let guards: Vec<_> = (0..3).map(|_| drops.guard()).collect();
-        let mut victim = Box::pin(gather(guards.into_iter().map(async |guard| {
-            let _guard = guard;
-            pending::<()>().await
-        })));
+        let children: Vec<_> = (0..3).map(|_| drops.forever()).collect();
+        let mut victim = Box::pin(gather(children));
         assert!(poll_once(&mut victim).is_pending());
         petla::gather!(async move { drop(victim) }, yield_now()).await;
         assert_eq!(drops.count(), 3);
@@ -257,4 +250,22 @@ fn what_has_ended_keeps_no_waker_while_it_is_kept() {
     };
     at_once(check());
     within(check());
+}
+
+#[test]
+fn limits_that_are_given_up_or_not_reached_leave_no_timer() {
+    // W14: also the limit around a `next`.
+    leaves_no_timer(async {
+        let hour = Duration::from_secs(3600);
+        let mut tasks = vec![spawn(async {}), spawn(pending())];
+        assert_eq!(wait(&mut tasks, When::FirstCompleted, hour).await.len(), 1);
+        assert!(poll_once(&mut wait(&mut tasks, When::All, hour)).is_pending());
+        assert!(poll_once(&mut Box::pin(wait_for(&mut tasks[0], hour))).is_pending());
+        let mut set = as_completed([yield_now()]);
+        assert!(timeout(hour, set.next()).await.is_ok());
+        set.push(yield_now());
+        assert!(poll_once(&mut Box::pin(timeout(hour, set.next()))).is_pending());
+        assert!(spawn(yield_now()).wait_for(hour).await.is_ok());
+        assert!(poll_once(&mut spawn(yield_now()).wait_for(hour)).is_pending());
+    });
 }

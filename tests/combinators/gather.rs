@@ -194,15 +194,7 @@ fn cancelling_the_task_that_gathers_cancels_every_child() {
     // W4, B49: the cancel is neither swallowed nor late.
     within(async {
         let drops = Drops::default();
-        let children: Vec<_> = (0..3)
-            .map(|_| {
-                let guard = drops.guard();
-                spawn(async move {
-                    let _guard = guard;
-                    pending::<()>().await
-                })
-            })
-            .collect();
+        let children: Vec<_> = (0..3).map(|_| spawn(drops.forever())).collect();
         let outer = spawn(gather(children));
         yield_now().await;
         yield_now().await;
@@ -221,6 +213,20 @@ fn a_cancel_after_the_results_are_there_is_refused() {
         yield_now().await;
         assert!(outer.is_finished() && !outer.cancel("too late"));
         assert_eq!(outer.await.unwrap(), [1, 2]);
+    });
+}
+
+#[test]
+fn a_cancel_between_the_last_child_and_the_results_is_obeyed() {
+    // B50: asyncio said yes, and cancelled nothing.
+    within(async {
+        let (knobs, futures) = switches(2);
+        let outer = spawn(gather(futures));
+        yield_now().await;
+        knobs.iter().for_each(|knob| knob.set(1));
+        assert!(outer.cancel("in between"));
+        assert_eq!(outer.await.unwrap_err().reason(), Some("in between"));
+        assert!(knobs.iter().all(|knob| knob.drops() == 1));
     });
 }
 

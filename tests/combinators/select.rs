@@ -24,11 +24,7 @@ fn of_two_that_are_ready_the_upper_wins() {
 #[test]
 fn the_losers_are_gone_when_the_handler_runs() {
     let drops = Drops::default();
-    let guard = drops.guard();
-    let loser = async move {
-        let _guard = guard;
-        pending::<()>().await
-    };
+    let loser = drops.forever();
     let seen = at_once(async {
         select! {
             () = loser => unreachable!(),

@@ -59,11 +59,7 @@ fn when_it_returns_the_task_is_gone() {
     within(async {
         for limit in [Duration::ZERO, SHORT] {
             let drops = Drops::default();
-            let guard = drops.guard();
-            let task = spawn(async move {
-                let _guard = guard;
-                pending::<()>().await
-            });
+            let task = spawn(drops.forever());
             yield_now().await;
             assert!(task.wait_for(limit).await.unwrap_err().is_timeout());
             assert_eq!(drops.count(), 1);
@@ -204,11 +200,7 @@ fn an_outer_cancel_cancels_the_inner_task() {
     // W15
     within(async {
         let drops = Drops::default();
-        let guard = drops.guard();
-        let inner = spawn(async move {
-            let _guard = guard;
-            pending::<()>().await
-        });
+        let inner = spawn(drops.forever());
         let outer = spawn(inner.wait_for(LONG));
         yield_now().await;
         yield_now().await;

@@ -10,6 +10,7 @@
 //! Tasks and threads.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -87,6 +88,33 @@ pub(crate) fn waiting<'a, F: Future + 'a>(future: F) -> Hand<'a, F::Output> {
 #[track_caller]
 pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
     hand(future).ready()
+}
+
+/// An executor of twenty lines: polls who was woken, until nobody was. How many are left?
+pub(crate) fn drive(futures: Vec<Pin<Box<dyn Future<Output = ()> + '_>>>) -> usize {
+    struct Ticket(usize, Arc<Mutex<VecDeque<usize>>>);
+    impl Wake for Ticket {
+        fn wake(self: Arc<Self>) {
+            self.1.lock().unwrap().push_back(self.0);
+        }
+    }
+    let ready = Arc::new(Mutex::new((0..futures.len()).collect::<VecDeque<_>>()));
+    let mut futures: Vec<_> = futures.into_iter().map(Some).collect();
+    loop {
+        let Some(number) = ready.lock().unwrap().pop_front() else {
+            return futures.iter().flatten().count();
+        };
+        let waker = Waker::from(Arc::new(Ticket(number, Arc::clone(&ready))));
+        let place = &mut futures[number];
+        let Some(future) = place else { continue };
+        if future
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_ready()
+        {
+            *place = None;
+        }
+    }
 }
 
 /// Leaks a value on purpose, where the leak checker finds it.

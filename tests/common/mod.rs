@@ -13,10 +13,12 @@
 
 pub(crate) mod fork;
 pub(crate) mod hand;
+pub(crate) mod numbers;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::fmt::Debug;
+use std::future::{Future, pending};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -29,6 +31,7 @@ use std::time::Duration;
 
 use petla::EventLoop;
 use petla::net::{TcpListener, TcpStream};
+use petla::testing::VirtualClock;
 
 /// Longer than anything takes; only what hangs takes so long.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -46,6 +49,28 @@ pub(crate) fn within<F: Future>(main: F) -> F::Output {
 #[track_caller]
 pub(crate) fn within_io<F: Future<Output = io::Result<()>>>(main: F) {
     within(main).unwrap();
+}
+
+/// Runs `main` on virtual time, which must stand still from its end on: it left no timer armed.
+#[track_caller]
+pub(crate) fn leaves_no_timer(main: impl Future) {
+    let (ended, stuck) = (Cell::new(None), Cell::new(None));
+    let text = panic_text(|| {
+        petla::testing::run(async {
+            main.await;
+            ended.set(Some(petla::now()));
+            let _stuck = OnDrop(|| stuck.set(Some(petla::now())));
+            pending::<()>().await
+        })
+    });
+    assert!(text.starts_with("all tasks are blocked for good"), "{text}");
+    assert_eq!(stuck.get(), ended.get(), "a timer was left");
+}
+
+/// A loop that goes by a virtual clock.
+pub(crate) fn loop_on(clock: &VirtualClock) -> EventLoop {
+    let builder = EventLoop::builder().clock(clock.clone());
+    builder.build().unwrap()
 }
 
 /// Two ends of a TCP connection.
@@ -117,6 +142,16 @@ impl<T> Log<T> {
     pub(crate) fn take(&self) -> Vec<T> {
         self.0.take()
     }
+
+    /// The one entry since the last call.
+    #[track_caller]
+    pub(crate) fn only(&self) -> T
+    where
+        T: Debug,
+    {
+        let [entry] = <[T; 1]>::try_from(self.take()).expect("there should be one entry");
+        entry
+    }
 }
 
 impl<T> Clone for Log<T> {
@@ -150,6 +185,15 @@ impl Drops {
     /// Counts one when it is dropped.
     pub(crate) fn guard(&self) -> DropGuard {
         DropGuard(self.clone())
+    }
+
+    /// Waits for ever; counts one when it is dropped, begun or not.
+    pub(crate) fn forever(&self) -> impl Future<Output = ()> + use<> {
+        let guard = self.guard();
+        async move {
+            let _guard = guard;
+            pending().await
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use petla::event_loop::CallHandle;
 use petla::{EventLoop, current_task, sleep, spawn, testing};
 
-use crate::common::{Drops, LONG, Log, bump, collect_reports, raise, within, yield_until};
+use crate::common::{
+    Drops, LONG, Log, bump, collect_reports, leaves_no_timer, raise, within, yield_until,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -241,7 +243,7 @@ fn a_cancelled_callback_whose_destructor_panics_is_reported() {
 
 #[test]
 fn a_hundred_thousand_cancelled_timers_leave_nothing_behind() {
-    within(async {
+    leaves_no_timer(async {
         let (event_loop, drops) = (EventLoop::current(), Drops::default());
         for _ in 0..20 {
             for _ in 0..5_000 {

@@ -221,11 +221,7 @@ fn the_batch_that_the_main_future_ends_in_is_finished() {
 fn closing_is_idempotent_and_refused_inside_a_run() {
     let event_loop = EventLoop::new().unwrap();
     let drops = Drops::default();
-    let guard = drops.guard();
-    drop(event_loop.spawn(async move {
-        let _guard = guard;
-        pending::<()>().await
-    }));
+    drop(event_loop.spawn(drops.forever()));
     let inside = event_loop.run_until_complete(async {
         let current = EventLoop::current();
         assert!(current.is_running() && !current.is_closed());
@@ -243,11 +239,7 @@ fn closing_is_idempotent_and_refused_inside_a_run() {
 fn dropping_the_last_handle_closes_the_loop() {
     let drops = Drops::default();
     let event_loop = EventLoop::new().unwrap();
-    let guard = drops.guard();
-    let task = event_loop.spawn(async move {
-        let _guard = guard;
-        pending::<()>().await
-    });
+    let task = event_loop.spawn(drops.forever());
     let (other, handle) = (event_loop.clone(), event_loop.handle());
     drop(event_loop);
     assert_eq!(drops.count(), 0);

@@ -8,7 +8,7 @@ use petla::testing::VirtualClock;
 use petla::{CancelScope, EventLoop, JoinError, sleep, spawn, spawn_eager, yield_now};
 
 use crate::common::hand::hand;
-use crate::common::{Log, OnDrop, collect_reports_of, raise};
+use crate::common::{Log, OnDrop, collect_reports_of, loop_on, raise};
 use crate::{Story, ms};
 
 fn on_virtual_time(limit: Duration) -> (EventLoop, VirtualClock) {
@@ -198,7 +198,7 @@ fn a_main_future_that_is_cancelled_cleans_up_before_the_run_ends() {
 #[test]
 fn on_a_clock_that_nobody_turns_clean_ups_get_what_they_can_do_at_once() {
     let clock = VirtualClock::manual();
-    let event_loop = EventLoop::builder().clock(clock.clone()).build().unwrap();
+    let event_loop = loop_on(&clock);
     let reports = collect_reports_of(&event_loop);
     let done = Log::new();
     let theirs = done.clone();

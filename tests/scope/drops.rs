@@ -7,12 +7,12 @@ use std::future::{Future, pending, poll_fn};
 use std::task::Poll;
 
 use petla::{
-    CancelScope, EventLoop, JoinError, all_tasks, gather, move_on_after, now, select, sleep, spawn,
-    testing, timeout, try_gather, wait_for, yield_now,
+    CancelScope, JoinError, all_tasks, gather, move_on_after, now, select, sleep, spawn, testing,
+    timeout, try_gather, wait_for, yield_now,
 };
 
 use crate::common::hand::{hand, waiting};
-use crate::common::{OnDrop, collect_reports};
+use crate::common::{OnDrop, collect_reports, loop_on};
 use crate::{Story, ms};
 
 /// What is open inside.
@@ -42,103 +42,81 @@ const IN_ORDER: [&str; 4] = [
     "8 over",
 ];
 
+/// What is told when `ends` ends what is open after 5 ms, and waits for it.
+async fn in_order_by(ends: impl AsyncFnOnce(Story)) {
+    let story = Story::new();
+    ends(story.clone()).await;
+    story.note("over");
+    story.is(&IN_ORDER);
+}
+
 #[test]
 fn a_scope_that_is_cancelled_waits_for_what_is_open_inside() {
-    testing::run(async {
-        let story = Story::new();
+    testing::run(in_order_by(async |story| {
         let scope = CancelScope::new();
         let remote = scope.clone();
         let canceller = spawn(async move {
             sleep(ms(5)).await;
             remote.cancel(())
         });
-        assert!(
-            scope
-                .run(async |_| open(story.clone()).await)
-                .await
-                .is_err()
-        );
-        story.note("over");
-        story.is(&IN_ORDER);
+        assert!(scope.run(async |_| open(story).await).await.is_err());
         assert!(canceller.await.unwrap());
-    });
+    }));
 }
 
 #[test]
 fn so_does_a_deadline() {
     testing::run(async {
-        let story = Story::new();
-        let scope = CancelScope::new().timeout_at(now() + ms(5));
-        assert!(
-            scope
-                .run(async |_| open(story.clone()).await)
-                .await
-                .is_err()
-        );
-        story.note("over");
-        story.is(&IN_ORDER);
-        let story = Story::new();
-        assert!(
-            move_on_after(ms(5), async |_| open(story.clone()).await)
-                .await
-                .is_none()
-        );
-        story.note("over");
-        story.is(&IN_ORDER);
+        in_order_by(async |story| {
+            let scope = CancelScope::new().timeout_at(now() + ms(5));
+            assert!(scope.run(async |_| open(story).await).await.is_err());
+        })
+        .await;
+        in_order_by(async |story| {
+            let limited = move_on_after(ms(5), async |_| open(story).await);
+            assert!(limited.await.is_none());
+        })
+        .await;
     });
 }
 
 #[test]
 fn so_does_a_task_that_is_cancelled() {
-    testing::run(async {
-        let story = Story::new();
-        let task = spawn(open(story.clone()));
+    testing::run(in_order_by(async |story| {
+        let task = spawn(open(story));
         sleep(ms(5)).await;
         task.cancel("enough");
-        let end = task.await;
-        story.note("over");
-        assert!(matches!(end, Err(JoinError::Cancelled(_))));
-        story.is(&IN_ORDER);
-    });
+        assert!(matches!(task.await, Err(JoinError::Cancelled(_))));
+    }));
 }
 
 #[test]
 fn so_does_a_task_whose_awaited_handle_is_dropped() {
-    testing::run(async {
-        let story = Story::new();
-        let task = waiting(spawn(open(story.clone())));
+    testing::run(in_order_by(async |story| {
+        let task = waiting(spawn(open(story)));
         sleep(ms(5)).await;
         drop(task);
         sleep(ms(3)).await;
         yield_now().await;
-        story.note("over");
-        story.is(&IN_ORDER);
-    });
+    }));
 }
 
 #[test]
 fn so_do_timeout_and_wait_for() {
     testing::run(async {
-        let story = Story::new();
-        assert!(timeout(ms(5), open(story.clone())).await.is_err());
-        story.note("over");
-        story.is(&IN_ORDER);
-        let story = Story::new();
-        assert!(wait_for(open(story.clone()), ms(5)).await.is_err());
-        story.note("over");
-        story.is(&IN_ORDER);
-        let story = Story::new();
-        let task = spawn(open(story.clone()));
-        assert!(task.wait_for(ms(5)).await.unwrap_err().is_timeout());
-        story.note("over");
-        story.is(&IN_ORDER);
+        in_order_by(async |story| assert!(timeout(ms(5), open(story)).await.is_err())).await;
+        in_order_by(async |story| assert!(wait_for(open(story), ms(5)).await.is_err())).await;
+        in_order_by(async |story| {
+            let task = spawn(open(story));
+            assert!(task.wait_for(ms(5)).await.unwrap_err().is_timeout());
+        })
+        .await;
     });
 }
 
 #[test]
 fn so_does_the_end_of_run() {
-    let clock = testing::VirtualClock::auto();
-    let event_loop = EventLoop::builder().clock(clock).build().unwrap();
+    let event_loop = loop_on(&testing::VirtualClock::auto());
     let story = event_loop
         .run_until_complete(async {
             let story = Story::new();
@@ -163,9 +141,7 @@ async fn dropped_by(drops: impl AsyncFnOnce(&Story)) {
     story.note("over");
     sleep(ms(10)).await;
     story.is(&["5 dropped", "5 over", "6 inner cleaned up"]);
-    let reports = reports.take();
-    assert_eq!(reports.len(), 1, "{reports:?}");
-    let report = &reports[0];
+    let report = reports.only();
     assert!(report.contains("not cancelled, and clean-ups that borrow were lost: 1 of them"));
     assert!(report.contains("the first registered at tests/scope/drops.rs:"));
 }

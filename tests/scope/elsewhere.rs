@@ -4,36 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Poll;
 
 use petla::{
     CancelScope, EventLoop, Shield, Timeout, shield, sleep, spawn, testing, timeout, yield_now,
 };
 
-use crate::common::hand::{Hand, hand};
+use crate::common::hand::{Hand, drive, hand, waiting};
 use crate::common::{Log, collect_reports, within};
 use crate::{Story, ms};
-
-/// An executor of ten lines.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Flag(AtomicBool);
-    impl Wake for Flag {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::SeqCst);
-        }
-    }
-    let mut future = Box::pin(future);
-    let flag = Arc::new(Flag(AtomicBool::new(true)));
-    let waker = Waker::from(Arc::clone(&flag));
-    while flag.0.swap(false, Ordering::SeqCst) {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return value;
-        }
-    }
-    panic!("nobody wakes it")
-}
 
 /// A cancel, with clean-ups, that needs no clock.
 async fn a_day_of_work(log: &Log<&'static str>) {
@@ -65,7 +44,7 @@ async fn a_day_of_work(log: &Log<&'static str>) {
 #[test]
 fn a_foreign_executor_runs_them_without_a_loop() {
     let log = Log::new();
-    block_on(a_day_of_work(&log));
+    assert_eq!(drive(vec![Box::pin(a_day_of_work(&log))]), 0);
     assert_eq!(log.take(), ["inner", "outer"]);
 }
 
@@ -73,7 +52,7 @@ fn a_foreign_executor_runs_them_without_a_loop() {
 fn a_foreign_executor_inside_a_loop_runs_them() {
     testing::run(async {
         let log = Log::new();
-        block_on(a_day_of_work(&log));
+        assert_eq!(drive(vec![Box::pin(a_day_of_work(&log))]), 0);
         a_day_of_work(&log).await;
         assert_eq!(log.take(), ["inner", "outer", "inner", "outer"]);
     });
@@ -269,38 +248,57 @@ fn nested<'a>(
     })
 }
 
-/// A level takes less than 1 KiB of stack, and nearly 6 KiB without optimisation.
-const DEPTH: usize = if cfg!(debug_assertions) { 250 } else { 1000 };
+const DEPTH: usize = 1000;
 
-#[test]
-fn deeply_nested_scopes_end_in_a_linear_number_of_polls_on_a_small_stack() {
-    let deep = || {
+/// A level takes less than 1 KiB of stack, and nearly 6 KiB without optimisation.
+const STACK: usize = DEPTH
+    * if cfg!(debug_assertions) {
+        8 << 10
+    } else {
+        2 << 10
+    };
+
+/// A thousand scopes, and what happens in them.
+struct Deep {
+    scopes: Vec<CancelScope>,
+    polls: Cell<usize>,
+    /// Clean-ups.
+    log: Cell<usize>,
+}
+
+/// Runs `test` on a stack of that size, with a thousand scopes that wait inside each other.
+fn deep(test: fn(Hand<'_, ()>, &Deep)) {
+    let main = move || {
         testing::run(async {
-            let scopes: Vec<_> = (0..DEPTH).map(|_| CancelScope::new()).collect();
-            let (polls, log) = (Cell::new(0), Cell::new(0));
-            let mut run = hand(nested(&scopes, &polls, &log));
-            run.waits();
-            assert_eq!(polls.take(), DEPTH);
-            scopes[0].cancel("all");
-            run.ready();
-            assert!(polls.get() <= 2 * DEPTH, "{} polls", polls.get());
-            assert_eq!(log.get(), DEPTH);
+            let deep = Deep {
+                scopes: (0..DEPTH).map(|_| CancelScope::new()).collect(),
+                polls: Cell::new(0),
+                log: Cell::new(0),
+            };
+            test(waiting(nested(&deep.scopes, &deep.polls, &deep.log)), &deep);
         });
     };
-    let thread = std::thread::Builder::new().stack_size(2 << 20);
-    thread.spawn(deep).unwrap().join().unwrap();
+    let thread = std::thread::Builder::new().stack_size(STACK);
+    thread.spawn(main).unwrap().join().unwrap();
 }
 
 #[test]
-fn deeply_nested_scopes_are_dropped_and_each_loss_reported_once() {
-    testing::run(async {
+fn a_thousand_nested_scopes_end_in_a_linear_number_of_polls_on_a_small_stack() {
+    deep(|mut run, deep| {
+        assert_eq!(deep.polls.take(), DEPTH);
+        deep.scopes[0].cancel("all");
+        run.ready();
+        assert!(deep.polls.get() <= 2 * DEPTH, "{:?}", deep.polls);
+        assert_eq!(deep.log.get(), DEPTH);
+    });
+}
+
+#[test]
+fn a_thousand_nested_scopes_are_dropped_and_each_loss_reported_once() {
+    deep(|run, deep| {
         let reports = collect_reports();
-        let scopes: Vec<_> = (0..DEPTH).map(|_| CancelScope::new()).collect();
-        let (polls, log) = (Cell::new(0), Cell::new(0));
-        let mut run = hand(nested(&scopes, &polls, &log));
-        run.waits();
         drop(run);
-        assert_eq!((reports.len(), log.get()), (DEPTH, 0));
-        assert!(scopes.iter().all(|scope| !scope.cancel(())));
+        assert_eq!((reports.len(), deep.log.get()), (DEPTH, 0));
+        assert!(deep.scopes.iter().all(|scope| !scope.cancel(())));
     });
 }

@@ -9,7 +9,7 @@ use petla::{
 };
 use std::time::Duration;
 
-use crate::common::poll_once;
+use crate::common::{loop_on, poll_once};
 use crate::{Story, ms};
 
 #[test]
@@ -235,6 +235,29 @@ fn an_inner_limit_that_passes_leaves_the_outer_one_armed() {
         story.note("outer");
         story.is(&["5 inner", "10 outer"]);
     });
+}
+
+#[test]
+fn limits_that_pass_while_the_loop_is_busy_strike_as_soon_as_it_is_not() {
+    // T3: the inner one alone passes meanwhile, or both.
+    for busy in [50, 200] {
+        let clock = testing::VirtualClock::auto();
+        let main = async {
+            let story = Story::new();
+            let outer = move_on_after(ms(100), async |_| {
+                let inner = move_on_after(ms(10), async |_| {
+                    clock.advance(ms(busy));
+                    pending::<()>().await
+                });
+                assert_eq!(inner.await, None);
+                assert_eq!(story.elapsed(), u128::from(busy));
+                pending::<()>().await
+            });
+            assert_eq!(outer.await, None);
+            assert_eq!(story.elapsed(), u128::from(busy.max(100)));
+        };
+        loop_on(&clock).run_until_complete(main).unwrap();
+    }
 }
 
 #[test]

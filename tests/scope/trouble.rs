@@ -15,7 +15,7 @@ use petla::{CancelScope, EventLoop, now, shield, sleep, spawn, testing, timeout,
 
 use crate::common::hand::{Hand, Meddler, hand};
 use crate::common::{
-    Bell, Log, OnDrop, collect_reports, collect_reports_of, panic_text, poll_once, raise,
+    Bell, Log, OnDrop, collect_reports, collect_reports_of, loop_on, panic_text, poll_once, raise,
 };
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -48,7 +48,7 @@ fn a_limit_that_was_kept_does_not_keep_its_task_from_being_cancelled() {
 #[test]
 fn limits_in_limits_that_are_over_leave_nothing_open() {
     let clock = VirtualClock::auto();
-    let event_loop = EventLoop::builder().clock(clock.clone()).build().unwrap();
+    let event_loop = loop_on(&clock);
     let main = async {
         let task = spawn(async {
             for yields in [false, true] {
@@ -263,7 +263,7 @@ fn a_waker_that_panics_does_not_reach_whoever_cancels() {
 #[test]
 fn a_loop_does_not_wait_for_scopes_that_nobody_can_poll() {
     let clock = VirtualClock::auto();
-    let event_loop = EventLoop::builder().clock(clock.clone()).build().unwrap();
+    let event_loop = loop_on(&clock);
     let mut kept = idle(&CancelScope::new());
     event_loop
         .run_until_complete(async {
@@ -348,7 +348,7 @@ fn a_scope_begins_in_a_destructor_on_a_loop_that_closes() {
 #[test]
 fn a_loop_that_is_closed_inside_another_on_the_same_clock_does_not_hang() {
     let clock = VirtualClock::auto();
-    let build = || EventLoop::builder().clock(clock.clone()).build().unwrap();
+    let build = || loop_on(&clock);
     let (outer, inner) = (build(), build());
     let log = Log::new();
     let theirs = log.clone();

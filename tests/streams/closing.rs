@@ -1,12 +1,30 @@
 //! How connections end: half closed, closed, dropped, aborted, with and without a rest to send.
 
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 
 use petla::all_tasks;
-use petla::streams::open_connection;
+use petla::net::TcpStream;
+use petla::streams::{StreamReader, StreamWriter, open_connection};
 
 use super::{MUCH, connected, noise, read_all};
 use crate::common::{Log, collect_reports, poll_once, within, within_io, yield_until};
+
+/// A connection whose writer was given more than the sockets hold; all of that.
+async fn with_a_rest() -> io::Result<(StreamReader, StreamWriter, TcpStream, Vec<u8>)> {
+    let (reader, mut writer, peer) = connected().await?;
+    let data = noise(MUCH);
+    writer.write(&data);
+    Ok((reader, writer, peer, data))
+}
+
+/// Ends what is written, with the connection or without.
+fn end(writer: &mut StreamWriter, closes: bool) {
+    if closes {
+        writer.close();
+    } else {
+        writer.write_eof();
+    }
+}
 
 #[test]
 fn after_write_eof_the_peer_reads_the_end_and_may_still_answer() {
@@ -41,14 +59,8 @@ fn after_the_peer_ended_its_half_writing_goes_on() {
 fn the_end_comes_behind_the_rest() {
     within_io(async {
         for closes in [true, false] {
-            let (_reader, mut writer, peer) = connected().await?;
-            let data = noise(MUCH);
-            writer.write(&data);
-            if closes {
-                writer.close();
-            } else {
-                writer.write_eof();
-            }
+            let (_reader, mut writer, peer, data) = with_a_rest().await?;
+            end(&mut writer, closes);
             assert!(writer.unsent() > 0);
             assert!(read_all(&peer).await? == data);
             writer.wait_closed().await?;
@@ -65,7 +77,7 @@ fn closing_ends_the_reader_also_one_that_waits() {
         let reading = petla::spawn(async move {
             let last = reader.read_line().await?.map(str::to_owned);
             assert_eq!(reader.read_line().await?, None);
-            std::io::Result::Ok(last)
+            io::Result::Ok(last)
         });
         petla::yield_now().await; // it waits now
         writer.close();
@@ -77,9 +89,7 @@ fn closing_ends_the_reader_also_one_that_waits() {
 #[test]
 fn a_wait_for_the_close_that_is_given_up_loses_nothing() {
     within_io(async {
-        let (_reader, mut writer, peer) = connected().await?;
-        let data = noise(MUCH);
-        writer.write(&data);
+        let (_reader, mut writer, peer, data) = with_a_rest().await?;
         assert!(poll_once(&mut writer.wait_closed()).is_pending());
         assert!(read_all(&peer).await? == data);
         writer.wait_closed().await?;
@@ -110,9 +120,7 @@ fn a_dropped_writer_sends_its_rest_and_the_end_and_the_reader_goes_on() {
 fn a_dropped_connection_sends_its_rest() {
     within_io(async {
         let tasks = all_tasks().len();
-        let (reader, mut writer, peer) = connected().await?;
-        let data = noise(MUCH);
-        writer.write(&data);
+        let (reader, writer, peer, data) = with_a_rest().await?;
         drop((reader, writer));
         assert!(read_all(&peer).await? == data);
         yield_until(|| all_tasks().len() == tasks).await;
@@ -172,14 +180,8 @@ fn what_is_written_after_the_end_is_an_error_of_the_next_drain() {
     within_io(async {
         let reports = collect_reports();
         for closes in [true, false] {
-            let (_reader, mut writer, peer) = connected().await?;
-            let data = noise(MUCH);
-            writer.write(&data);
-            if closes {
-                writer.close();
-            } else {
-                writer.write_eof();
-            }
+            let (_reader, mut writer, peer, data) = with_a_rest().await?;
+            end(&mut writer, closes);
             writer.write(b"too late");
             assert!(read_all(&peer).await? == data, "what was accepted is sent");
             for _ in 0..2 {
@@ -232,9 +234,6 @@ fn an_aborted_connection_throws_its_rest_away_and_resets() {
 
 #[track_caller]
 fn assert_only(reports: &Log<String>, text: &str) {
-    let reports = reports.take();
-    assert!(
-        reports.len() == 1 && reports[0].contains(text),
-        "{reports:?}"
-    );
+    let report = reports.only();
+    assert!(report.contains(text), "{report}");
 }

@@ -47,11 +47,7 @@ fn one_error_cancels_the_siblings_and_the_sleeping_body() {
         let group = TaskGroup::run(async |g: &Group<'_>| {
             let _body = drops.guard();
             for _ in 0..5 {
-                let guard = drops.guard();
-                g.spawn(async move {
-                    let _guard = guard;
-                    pending::<()>().await;
-                });
+                g.spawn(drops.forever());
             }
             g.spawn(async {
                 sleep(SECOND).await;
@@ -128,11 +124,7 @@ fn an_error_of_the_body_cancels_the_children_and_is_one_of_the_failures() {
     run(async {
         let drops = Drops::default();
         let group = TaskGroup::run(async |g: &Group<'_>| {
-            let guard = drops.guard();
-            g.spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            });
+            g.spawn(drops.forever());
             yield_now().await;
             Err::<(), _>("body")
         });
@@ -203,27 +195,28 @@ fn children_spawn_siblings_while_the_group_waits_to_end() {
 fn a_group_that_has_failed_or_ended_takes_no_child_and_drops_what_it_is_given() {
     run(async {
         let drops = Drops::default();
-        let kept = RefCell::new(None);
-        let group = TaskGroup::run(async |g: &Group<'static>| {
-            kept.replace(Some(g.clone()));
+        let group = TaskGroup::supervise(async |g: &Group<'static>| {
             let (g1, drops) = (g.clone(), drops.clone());
             g.spawn(async move {
                 let _late = OnDrop(move || {
-                    let guard = drops.guard();
-                    drop(g1.spawn(async move { drop(guard) }));
+                    let late = g1.spawn(drops.forever());
+                    assert!(late.is_finished() && drops.count() == 1, "it is too late");
                 });
                 pending::<()>().await;
             });
+            yield_now().await;
+            g.cancel("over");
+            pending::<()>().await;
+        });
+        assert!(group.await.unwrap_err().failures().is_empty());
+        let kept = RefCell::new(None);
+        let group = TaskGroup::run(async |g: &Group<'static>| {
+            kept.replace(Some(g.clone()));
             g.spawn(async { Err::<(), _>("over") });
         });
         group.await.unwrap_err();
-        assert_eq!(drops.count(), 1);
-        let guard = drops.guard();
-        let late = kept
-            .borrow()
-            .as_ref()
-            .unwrap()
-            .spawn(async move { drop(guard) });
+        let group = kept.take().unwrap();
+        let late = group.spawn(drops.forever());
         assert!(late.is_finished());
         assert_eq!(drops.count(), 2);
         let why = late.await.unwrap_err();
@@ -250,10 +243,7 @@ fn a_failure_of_a_group_that_is_cancelled_from_outside_is_reported() {
         yield_now().await;
         task.cancel("outside");
         assert_eq!(task.await.unwrap_err().reason(), Some("outside"));
-        let reports = reports.take();
-        let [report] = &reports[..] else {
-            panic!("{reports:?}")
-        };
+        let report = reports.only();
         assert!(report.contains("while it is cancelled"), "{report}");
     });
 }

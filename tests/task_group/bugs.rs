@@ -13,7 +13,7 @@ use petla::{
     yield_now,
 };
 
-use crate::common::{Drops, raise};
+use crate::common::{Drops, bump, raise};
 use crate::{Group, SECOND, TICK, messages};
 
 // B36
@@ -104,21 +104,35 @@ fn after_a_group_that_failed_or_was_cancelled_the_caller_waits_as_ever() {
 // B41, G12
 #[test]
 fn an_outer_group_that_fails_with_its_inner_one_still_ends_its_own_body() {
+    let (inner_first, outer_first) = (Cell::new(0), Cell::new(0));
     Explorer::new().seeds(0..50).run(async || {
-        let inner_told = Cell::new(0);
-        let outer = TaskGroup::run(async |outer: &Group<'_>| {
-            outer.spawn(async { Err::<(), _>("outer") });
-            let inner = TaskGroup::run(async |inner: &Group<'_>| {
-                inner.spawn(async { Err::<(), _>("inner") });
+        for turns in 0..3 {
+            let inner_told = Cell::new(None);
+            let outer = TaskGroup::run(async |outer: &Group<'_>| {
+                outer.spawn(async { Err::<(), _>("outer") });
+                let inner = TaskGroup::run(async |inner: &Group<'_>| {
+                    inner.spawn(async {
+                        for _ in 0..turns {
+                            yield_now().await;
+                        }
+                        Err::<(), _>("inner")
+                    });
+                    pending::<()>().await;
+                });
+                inner_told.set(Some(messages(&inner.await.unwrap_err())));
                 pending::<()>().await;
             });
-            inner_told.set(inner.await.unwrap_err().failures().len());
-            pending::<()>().await;
-        });
-        let failed = outer.await.unwrap_err();
-        assert_eq!(messages(&failed), ["outer"]);
-        assert!(inner_told.get() <= 1);
+            assert_eq!(messages(&outer.await.unwrap_err()), ["outer"]);
+            let told = inner_told.take();
+            bump(if told.is_some() {
+                &inner_first
+            } else {
+                &outer_first
+            });
+            assert!(told.is_none_or(|told| told == ["inner"]));
+        }
     });
+    assert!(inner_first.get() > 0 && outer_first.get() > 0);
 }
 
 // B42
@@ -140,11 +154,7 @@ fn a_grandchild_that_fails_while_it_is_made_ends_all_above() {
     run(async {
         let drops = Drops::default();
         let group = TaskGroup::run(async |g: &Group<'_>| {
-            let guard = drops.guard();
-            g.spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            });
+            g.spawn(drops.forever());
             let (g1, g2) = (g.clone(), g.clone());
             g.spawn(async move {
                 g1.spawn(async move {
@@ -181,11 +191,7 @@ fn a_child_may_cancel_its_group_in_its_first_poll() {
     run(async {
         let drops = Drops::default();
         let group = TaskGroup::run(async |g: &Group<'_>| {
-            let guard = drops.guard();
-            g.spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            });
+            g.spawn(drops.forever());
             let g1 = g.clone();
             g.spawn(async move {
                 assert!(g1.cancel("from a child"));

@@ -11,25 +11,21 @@ use petla::{
 };
 
 use crate::common::hand::{Hand, hand};
-use crate::common::{Drops, Log, OnDrop, bump, panic_text};
+use crate::common::{Drops, Log, OnDrop, bump, loop_on, panic_text};
 use crate::{Failed, Group, SECOND};
 
 type Ended = Result<(), Failed>;
 
 /// A loop that waits for nothing when it is closed, not even for groups that nobody polls.
 fn event_loop() -> EventLoop {
-    let builder = EventLoop::builder().clock(VirtualClock::auto());
-    builder.build().unwrap()
+    loop_on(&VirtualClock::auto())
 }
 
 /// A group with one child that waits for ever, and counts its drop in `drops`.
 fn endless(drops: &Drops) -> Hand<'static, Ended> {
-    let guard = drops.guard();
+    let child = drops.forever();
     hand(TaskGroup::run(async move |g: &Group<'static>| {
-        g.spawn(async move {
-            let _guard = guard;
-            pending::<()>().await;
-        });
+        g.spawn(child);
         pending::<()>().await
     }))
 }
@@ -106,8 +102,7 @@ fn a_child_spawned_on_another_loop_is_refused_and_dropped() {
 /// last owner was a child of another group.
 #[test]
 fn when_the_last_owner_drops_the_loop_all_tasks_names_no_child_that_is_gone() {
-    let builder = EventLoop::builder().clock(VirtualClock::auto());
-    let event_loop = builder.build().unwrap();
+    let event_loop = event_loop();
     let named = Log::new();
     let names = named.clone();
     let main = async move {
@@ -178,8 +173,7 @@ fn a_group_may_be_polled_by_one_task_and_then_by_another() {
 
 #[test]
 fn a_child_may_drop_the_last_handle_of_its_running_loop() {
-    let event_loop = EventLoop::builder().clock(VirtualClock::auto());
-    let event_loop = event_loop.build().unwrap();
+    let event_loop = event_loop();
     let drops = Drops::default();
     let (owner, guard) = (Cell::new(Some(event_loop.clone())), drops.guard());
     let main = async move {

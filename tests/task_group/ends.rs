@@ -14,12 +14,14 @@ use std::time::{Duration, Instant};
 use petla::sync::CancelToken;
 use petla::testing::{VirtualClock, poll_once, run};
 use petla::{
-    CancelScope, ErrorGroup, EventLoop, JoinError, TaskGroup, all_tasks, now, shield, sleep, spawn,
+    CancelScope, ErrorGroup, JoinError, TaskGroup, all_tasks, now, shield, sleep, spawn,
     spawn_eager, timeout, yield_now,
 };
 
 use crate::common::hand::{hand, leak};
-use crate::common::{Drops, Log, OnDrop, bump, collect_reports, collect_reports_of, raise, within};
+use crate::common::{
+    Drops, Log, OnDrop, bump, collect_reports, collect_reports_of, loop_on, raise, within,
+};
 use crate::{Group, SECOND, TICK, messages};
 
 #[test]
@@ -27,11 +29,7 @@ fn the_bodys_value_is_kept_when_the_group_is_cancelled_after_it() {
     run(async {
         let drops = Drops::default();
         let group = TaskGroup::run(async |g: &Group<'_>| {
-            let guard = drops.guard();
-            g.spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            });
+            g.spawn(drops.forever());
             let g1 = g.clone();
             g.spawn(async move {
                 sleep(SECOND).await;
@@ -237,7 +235,7 @@ fn groups_work_inside_everything_else() {
 fn a_group_that_is_dropped_half_way_drops_its_children_and_reports_what_was_lost() {
     run(async {
         let (reports, log, drops) = (collect_reports(), Log::new(), Drops::default());
-        let (cleaned, guard) = (log.clone(), drops.guard());
+        let (cleaned, child) = (log.clone(), drops.forever());
         let mut group = hand(TaskGroup::supervise(async move |g: &Group<'static>| {
             g.spawn(async { Err::<(), _>("lost") });
             g.spawn(async {
@@ -249,10 +247,7 @@ fn a_group_that_is_dropped_half_way_drops_its_children_and_reports_what_was_lost
                 sleep(SECOND).await;
                 later.push("cleaned");
             });
-            g.spawn(async move {
-                let _guard = guard;
-                pending::<()>().await;
-            });
+            g.spawn(child);
             pending::<()>().await;
         }));
         group.waits();
@@ -276,10 +271,7 @@ fn a_group_that_is_dropped_half_way_drops_its_children_and_reports_what_was_lost
 
 #[test]
 fn the_children_of_a_group_that_is_leaked_never_run_and_are_in_nobodys_way() {
-    let event_loop = EventLoop::builder()
-        .clock(VirtualClock::auto())
-        .build()
-        .unwrap();
+    let event_loop = loop_on(&VirtualClock::auto());
     let (drops, polls) = (Drops::default(), Rc::new(Cell::new(0)));
     let (guard, count) = (drops.guard(), polls.clone());
     let handle = event_loop.run_until_complete(async {
@@ -349,10 +341,7 @@ fn when_the_main_future_ends_children_run_their_clean_ups() {
 
 #[test]
 fn a_loop_that_is_closed_reports_what_fails_in_children() {
-    let event_loop = EventLoop::builder()
-        .clock(VirtualClock::auto())
-        .build()
-        .unwrap();
+    let event_loop = loop_on(&VirtualClock::auto());
     let reports = collect_reports_of(&event_loop);
     let main = async {
         drop(spawn(TaskGroup::run(async move |g: &Group<'static>| {
@@ -366,10 +355,7 @@ fn a_loop_that_is_closed_reports_what_fails_in_children() {
     };
     event_loop.run_until_complete(main).unwrap();
     event_loop.close().unwrap();
-    let reports = reports.take();
-    let [report] = &reports[..] else {
-        panic!("{reports:?}")
-    };
+    let report = reports.only();
     assert!(report.contains("at the end"), "{report}");
 }
 

@@ -11,11 +11,7 @@ use crate::common::{Drops, KeepWaker, Log, OnDrop, raise, within};
 
 /// A task that waits for ever and counts its end.
 fn idle(drops: &Drops) -> Task<()> {
-    let guard = drops.guard();
-    spawn(async move {
-        let _guard = guard;
-        pending().await
-    })
+    spawn(drops.forever())
 }
 
 #[test]
@@ -266,11 +262,7 @@ fn cancelling_the_main_task_ends_the_run_with_an_error() {
 fn a_cancel_between_two_runs_is_served_by_the_next() {
     let event_loop = EventLoop::new().unwrap();
     let drops = Drops::default();
-    let guard = drops.guard();
-    let task = event_loop.spawn(async move {
-        let _guard = guard;
-        pending::<()>().await
-    });
+    let task = event_loop.spawn(drops.forever());
     event_loop.run_until_complete(petla::yield_now()).unwrap();
     assert!(task.cancel("between runs") && !task.is_finished());
     let error = event_loop.run_until_complete(task).unwrap().unwrap_err();

@@ -185,11 +185,7 @@ fn a_panic_of_the_main_future_comes_out_of_run_when_all_tasks_are_gone() {
     let drops = Drops::default();
     let text = panic_text(|| {
         petla::run(async {
-            let guard = drops.guard();
-            drop(spawn(async move {
-                let _guard = guard;
-                pending::<()>().await
-            }));
+            drop(spawn(drops.forever()));
             petla::yield_now().await;
             raise("the main future")
         })

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use petla::testing::{self, VirtualClock, poll_once, wait_all_tasks_blocked};
 use petla::{EventLoop, interval, sleep, sleep_until, spawn, timeout, yield_now};
 
-use crate::common::{LONG, Log};
+use crate::common::{LONG, Log, loop_on};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -16,10 +16,6 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A sleep that counts from its first poll.
 async fn nap() {
     sleep(HOUR).await;
-}
-
-fn loop_on(clock: &VirtualClock) -> EventLoop {
-    EventLoop::builder().clock(clock.clone()).build().unwrap()
 }
 
 #[test]

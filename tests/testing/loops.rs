@@ -5,15 +5,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use petla::testing::VirtualClock;
-use petla::{EventLoop, sleep, spawn, timeout};
+use petla::{sleep, spawn, timeout};
 
-use crate::common::LONG;
+use crate::common::{LONG, loop_on};
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-fn loop_on(clock: &VirtualClock) -> EventLoop {
-    EventLoop::builder().clock(clock.clone()).build().unwrap()
-}
 
 #[test]
 fn another_thread_turns_the_clock_of_a_loop_that_sleeps() {

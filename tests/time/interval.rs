@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use petla::testing::{self, VirtualClock};
 use petla::time::MissedTick;
-use petla::{EventLoop, Interval, Stream, interval, sleep, spawn};
+use petla::{Interval, Stream, interval, sleep, spawn};
 
-use crate::common::{Bell, panic_text, poll_once, poll_with, within};
+use crate::common::{Bell, loop_on, panic_text, poll_once, poll_with, within};
 
 const PERIOD: Duration = Duration::from_millis(2);
 
 /// Runs `main` on an automatic clock, which it may also turn: so a tick is missed.
 fn on_clock(main: impl AsyncFnOnce(&VirtualClock)) {
     let clock = VirtualClock::auto();
-    let event_loop = EventLoop::builder().clock(clock.clone()).build().unwrap();
+    let event_loop = loop_on(&clock);
     event_loop.run_until_complete(main(&clock)).unwrap();
 }
 

@@ -12,7 +12,7 @@ use petla::sync::oneshot;
 use petla::testing::{self, VirtualClock};
 use petla::{CancelScope, EventLoop, Task, TaskRef, gather, select, sleep, spawn, yield_now};
 
-use crate::common::{Log, collect_reports, panic_text};
+use crate::common::{Log, collect_reports, loop_on, panic_text};
 
 type Handle = Task<()>;
 
@@ -156,10 +156,7 @@ fn a_wait_that_was_given_up_while_its_handle_lives_on_closes_no_ring() {
 
 /// Runs `main` by a virtual clock; it gets the reports, and an event that each of them sets.
 fn with_reports<F: Future>(main: impl FnOnce(Log<String>, Rc<Event>) -> F) -> F::Output {
-    let event_loop = EventLoop::builder()
-        .clock(VirtualClock::auto())
-        .build()
-        .unwrap();
+    let event_loop = loop_on(&VirtualClock::auto());
     let (log, reported) = (Log::new(), Rc::new(Event::new()));
     let (reports, event) = (log.clone(), reported.clone());
     event_loop.set_exception_handler(move |report| {
