@@ -36,15 +36,19 @@ mod kernel;
 // Floor 4
 pub mod scope;
 // Floor 5
+#[allow(unsafe_code)]
+pub mod threads;
 pub mod time;
 // Floor 6
 pub mod combinators;
+pub mod fs;
+pub mod io;
 pub mod task_group;
-#[allow(unsafe_code)]
-pub mod threads;
 // Floor 7
 pub mod event_loop;
 pub mod net;
+pub mod process;
+pub mod signal;
 // Floor 8
 pub mod streams;
 // Floor 9
