@@ -31,8 +31,8 @@ use std::task::{Context, Poll, ready};
 use crate::kernel::source::{Direction, Kind, Source, Wait};
 use crate::sys::{pipe, socket};
 
-/// Calls that one poll of `write_all`, `read_exact` and the like makes before it lets others run: a fast
-/// peer on another core could keep it going for as long as there are data.
+/// Calls that one poll of `write_all`, `read_exact` and the like makes before it lets others
+/// run: a fast peer on another core could keep it going for as long as there are data.
 pub(crate) const CALLS_A_POLL: usize = 16;
 
 /// Room that `read_to_end` makes, and how little is worth a call. A pipe holds 64 KiB, most

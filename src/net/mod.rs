@@ -23,8 +23,8 @@
 //!
 //! # The map
 //! `addr` what may stand for an address · `resolve` names, on a thread · `open` the futures of
-//! `bind` and `connect` · `accept` · `peek` · reading and writing in `io::ops` · `tcp_listener`, `tcp_stream`,
-//! `unix`, `async_fd` the objects, each thin.
+//! `bind` and `connect` · `accept` · `peek` · `tcp_listener`, `tcp_stream`, `unix`, `async_fd` the
+//! objects, each thin. The futures of reading and writing are those of [`io`](crate::io).
 //!
 //! # Not here
 //! Buffers, lines and servers (`streams`); UDP; TLS. Options beyond the usual ones: every

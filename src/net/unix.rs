@@ -136,7 +136,10 @@ impl UnixListener {
     /// Those of setting the mode.
     pub fn from_std(listener: std_unix::UnixListener) -> io::Result<UnixListener> {
         listener.set_nonblocking(true)?;
-        Ok(UnixListener::new(Source::adopted(listener.into(), Kind::Socket)))
+        Ok(UnixListener::new(Source::adopted(
+            listener.into(),
+            Kind::Socket,
+        )))
     }
 
     /// Gives the socket to the standard library, **still in non-blocking mode**.
@@ -329,7 +332,10 @@ impl UnixStream {
     /// Those of setting the mode.
     pub fn from_std(stream: std_unix::UnixStream) -> io::Result<UnixStream> {
         stream.set_nonblocking(true)?;
-        Ok(UnixStream::new(Source::adopted(stream.into(), Kind::Socket)))
+        Ok(UnixStream::new(Source::adopted(
+            stream.into(),
+            Kind::Socket,
+        )))
     }
 
     /// Gives the socket to the standard library, **still in non-blocking mode**.
