@@ -38,8 +38,8 @@ pub(crate) const BUFFERS_MAX: usize = 1024;
 /// A socket option whose value is an `int`.
 #[derive(Clone, Copy)]
 pub(crate) struct IntOption {
-    level: c_int,
-    name: c_int,
+    pub(super) level: c_int,
+    pub(super) name: c_int,
 }
 
 pub(crate) const REUSE_ADDR: IntOption = socket_option(libc::SO_REUSEADDR);
