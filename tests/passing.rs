@@ -132,7 +132,7 @@ fn a_process_without_free_numbers_is_told_what_it_lost() {
             let (left, right) = UnixStream::pair()?;
             let file = null();
             left.send_with_fds(b"x", &[file.as_fd(); 5]).await?;
-            let taken = std::fs::File::open("/dev/null")?.as_raw_fd();
+            let taken = File::open("/dev/null")?.as_raw_fd();
             let limit = libc::rlimit {
                 rlim_cur: taken as libc::rlim_t + 2, // two numbers are free
                 rlim_max: 4096,

@@ -2,7 +2,8 @@
 //!
 //! | what could go wrong | tests |
 //! | --- | --- |
-//! | a datagram is lost, cut or split | `a_datagram..`, `an_empty..`, `a_dropped..`, `the_longest..` |
+//! | a datagram is lost, cut or split | `a_datagram..`, `an_empty..`, `the_longest..` |
+//! | a cancelled receive takes one along | `a_dropped_receive..` |
 //! | an edge is missed | `every_datagram_of_a_burst..`, `a_full_send_buffer..` |
 //! | an error ends the socket | `a_refusal..`, `what_cannot_be_sent..` |
 //! | the other side is no petla | `a_blocking_peer..` |
