@@ -18,14 +18,14 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::job::{Ticket, job};
 use super::pool::Pool;
-use super::shared::shared;
+use super::shared::{default_limiter, shared};
 use crate::error::JoinError;
 use crate::kernel::{Kernel, Outside};
 use crate::pin::pinned;
 use crate::primitives::{AcquireToken, Shared};
 use crate::rt::Arc;
 use crate::sync::{CapacityLimiter, Token};
-use crate::task::{Vars, carry, with_carried};
+use crate::task::{Carried, carry};
 
 /// Runs `f` on another thread, where it may block or compute for long, once it is awaited.
 ///
@@ -76,7 +76,7 @@ pinned! {
         acquire: Option<AcquireToken<'static, Shared>>,
         /// Until it is handed over.
         work: Option<F>,
-        vars: Option<Vars>,
+        vars: Option<Carried>,
         ticket: Option<Ticket<T>>,
         outside: Option<Outside>,
         limiter: Option<&'static CapacityLimiter>,
@@ -127,10 +127,10 @@ impl<F, T> ToThread<F, T> {
     /// Gets in line for a token, at the first poll.
     fn line_up(self: Pin<&mut Self>) {
         let mut this = self.project();
-        *this.vars = carry();
+        *this.vars = Some(carry());
         let limiter = match (&this.limiter, &this.pool) {
             (Some(limiter), _) => *limiter,
-            (None, None) => &shared().limiter,
+            (None, None) => default_limiter(),
             (None, Some(pool)) => {
                 let limiter = &raw const pool.limiter;
                 // SAFETY: Outlived.
@@ -149,17 +149,18 @@ where
     /// Hands the work over, if it was not before.
     fn hand_over(self: Pin<&mut Self>, token: Token<'static>, waiter: &Waker) {
         let this = self.project();
-        let Some(f) = this.work.take() else { return };
-        let vars = this.vars.take();
+        let (Some(f), Some(vars)) = (this.work.take(), this.vars.take()) else {
+            return;
+        };
         let seat = Seat {
             _token: token,
             _pool: this.pool.clone(),
         };
-        let f = move || with_carried(vars, f);
+        let f = move || vars.with(f);
         let (work, ticket) = job(f, seat, waiter.clone(), this.asked_at);
         *this.ticket = Some(ticket);
         *this.outside = Kernel::with(Kernel::begin_outside);
-        this.pool.as_ref().unwrap_or_else(|| shared()).submit(work);
+        this.pool.as_ref().unwrap_or_else(|| &shared().pool).submit(work);
     }
 }
 
