@@ -24,8 +24,11 @@ mod thread_pool;
 mod to_thread;
 mod worker;
 
+pub(crate) use job::Paused;
 pub use send_local::{SendLocal, send_local};
 pub use shared::default_limiter;
 pub(crate) use shared::lookup_limiter;
 pub use thread_pool::{Shutdown, ThreadPool};
 pub use to_thread::{ToThread, to_thread};
+pub use worker::check_cancelled;
+pub(crate) use worker::{calling_loop, pause};

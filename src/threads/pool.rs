@@ -104,11 +104,11 @@ impl Pool {
     }
 
     /// Has a worker run it.
-    pub(super) fn submit(self: &Arc<Self>, work: StdArc<dyn Work>) {
-        if self.is_inherited() {
+    pub(super) fn submit(pool: &Arc<Pool>, work: StdArc<dyn Work>) {
+        if pool.is_inherited() {
             return work.refuse("its thread pool is the parent's of this forked process".into());
         }
-        let mut state = lock(&self.state);
+        let mut state = lock(&pool.state);
         if state.closed {
             drop(state);
             return work.refuse("its thread pool was shut down".into());
@@ -125,10 +125,10 @@ impl Pool {
         }
         state.threads += 1;
         state.started += 1;
-        let name = format!("{}-{}", self.name, state.started);
+        let name = format!("{}-{}", pool.name, state.started);
         drop(state);
-        if let Err(error) = (self.start)(name, self.clone()) {
-            self.without_thread(&error);
+        if let Err(error) = (pool.start)(name, pool.clone()) {
+            pool.without_thread(&error);
         }
     }
 

@@ -159,9 +159,7 @@ fn work_for_which_no_thread_starts_waits_for_the_one_there_is() {
     let (open, pass) = gate();
     let mut first = Box::pin(run(&pool, pass));
     begin(&mut first);
-    let mut rest: Vec<_> = (0..10)
-        .map(|n| Box::pin(run(&pool, move || n)))
-        .collect();
+    let mut rest: Vec<_> = (0..10).map(|n| Box::pin(run(&pool, move || n))).collect();
     rest.iter_mut().for_each(begin);
     assert_eq!((pool.threads(), pool.working()), (1, 11));
     open.send(()).unwrap();

@@ -20,7 +20,7 @@ use super::job::{Ticket, job};
 use super::pool::Pool;
 use super::shared::{default_limiter, shared};
 use crate::error::JoinError;
-use crate::kernel::{Kernel, Outside};
+use crate::kernel::{Kernel, Trace};
 use crate::pin::pinned;
 use crate::primitives::{AcquireToken, Shared};
 use crate::rt::Arc;
@@ -37,8 +37,11 @@ use crate::task::{Carried, carry};
 ///
 /// Threads cannot be stopped. A future that is dropped before its work began takes it along; after
 /// that the work goes on, keeps its place in the limiter to its end, and its result is dropped on
-/// its thread. [`shield`](crate::shield) the future if the result must be seen. Nothing waits for a
-/// thread at the end of [`run`](crate::run) or of the process.
+/// its thread; [`check_cancelled`](super::check_cancelled) tells it so. [`shield`](crate::shield)
+/// the future if the result must be seen. Nothing waits for a thread at the end of
+/// [`run`](crate::run), which in debug mode reports what it left behind, or of the process.
+///
+/// `f` reaches the loop that awaits it by [`LoopHandle::caller`](crate::LoopHandle::caller).
 ///
 /// # Errors
 /// [`JoinError::Panicked`]. [`JoinError::Cancelled`] if the system refuses to start a thread, and
@@ -78,7 +81,6 @@ pinned! {
         work: Option<F>,
         vars: Option<Carried>,
         ticket: Option<Ticket<T>>,
-        outside: Option<Outside>,
         limiter: Option<&'static CapacityLimiter>,
         /// The shared one if there is none.
         pool: Option<Arc<Pool>>,
@@ -86,11 +88,12 @@ pinned! {
     }
 }
 
-/// A place in a limiter, and in the pool whose limiter it is.
+/// What work holds while it runs: a place in a limiter, and in the pool whose limiter it is.
 struct Seat {
     _token: Token<'static>,
     /// Dropped after the token.
     _pool: Option<Arc<Pool>>,
+    _trace: Option<Trace>,
 }
 
 impl<F, T> ToThread<F, T> {
@@ -100,7 +103,6 @@ impl<F, T> ToThread<F, T> {
             work: Some(f),
             vars: None,
             ticket: None,
-            outside: None,
             limiter: None,
             pool,
             asked_at,
@@ -152,15 +154,18 @@ where
         let (Some(f), Some(vars)) = (this.work.take(), this.vars.take()) else {
             return;
         };
+        let begun = Kernel::with(|kernel| kernel.begin_outside(this.asked_at));
+        let (outside, trace) = begun.unzip();
         let seat = Seat {
             _token: token,
             _pool: this.pool.clone(),
+            _trace: trace.flatten(),
         };
         let f = move || vars.with(f);
-        let (work, ticket) = job(f, seat, waiter.clone(), this.asked_at);
+        let (work, ticket) = job(f, seat, waiter.clone(), outside, this.asked_at);
         *this.ticket = Some(ticket);
-        *this.outside = Kernel::with(Kernel::begin_outside);
-        this.pool.as_ref().unwrap_or_else(|| &shared().pool).submit(work);
+        let pool = this.pool.as_ref();
+        Pool::submit(pool.unwrap_or_else(|| &shared().pool), work);
     }
 }
 
@@ -183,11 +188,8 @@ where
             self.hand_over(token, cx.waker());
             return Poll::Pending;
         }
-        let this = self.project();
-        let ticket = this.ticket.as_ref().expect("looked above");
-        let result = ready!(ticket.poll(cx));
-        *this.outside = None;
-        Poll::Ready(result)
+        let ticket = self.project().ticket.as_ref();
+        ticket.expect("looked above").poll(cx)
     }
 }
 

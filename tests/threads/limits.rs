@@ -60,7 +60,10 @@ fn forty_that_block_keep_the_next_one_waiting_and_no_lookup() {
             assert_eq!(default_limiter().statistics().waiting, 1);
             // Its address is found all the same.
             let refused = petla::net::TcpStream::connect("localhost:1").await;
-            assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+            assert_eq!(
+                refused.unwrap_err().kind(),
+                std::io::ErrorKind::ConnectionRefused
+            );
             assert!(poll_once(&mut next).is_pending());
             held[13].open();
             assert_eq!(next.await.unwrap(), 7);
