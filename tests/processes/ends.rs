@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use petla::process::{Command, StatusLost};
+use petla::signal::{SIGCHLD, signals};
 use petla::{EventLoop, gather, timeout, yield_now};
 
 use super::shell;
@@ -191,6 +192,38 @@ fn a_child_of_a_process_that_ignores_sigchld_has_no_status_and_is_waited_for() {
             child.kill()?;
             let quick = Command::new("true").status().await.unwrap_err();
             assert!(quick.get_ref().unwrap().is::<StatusLost>());
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn children_are_waited_for_beside_a_stream_of_sigchld() {
+    succeeds_alone(|| {
+        within_io(async {
+            let mut ends = signals([SIGCHLD])?;
+            for _ in 0..20 {
+                assert!(Command::new("true").status().await?.success());
+                assert_eq!(ends.next().await, Some(SIGCHLD));
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn children_need_no_handler_for_sigchld() {
+    succeeds_alone(|| {
+        within_io(async {
+            let child = shell("exit 1").spawn()?;
+            let mut found = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+            // SAFETY: asks only; `found` is valid for the call.
+            let done = unsafe { libc::sigaction(SIGCHLD, std::ptr::null(), found.as_mut_ptr()) };
+            assert_eq!(done, 0);
+            // SAFETY: filled in by the call.
+            let found = unsafe { found.assume_init() };
+            assert_eq!(found.sa_sigaction, libc::SIG_DFL);
+            assert_eq!(child.wait().await?.code(), Some(1));
             Ok(())
         });
     });

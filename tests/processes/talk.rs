@@ -155,3 +155,16 @@ fn a_status_does_not_wait_for_a_full_pipe() {
         Ok(())
     });
 }
+
+#[test]
+fn the_output_of_one_program_is_the_input_of_another() {
+    within_io(async {
+        let mut first = shell("echo b; echo a");
+        let mut first = first.stdout(Stdio::piped()).spawn()?;
+        let between = first.stdout.take().unwrap().into_blocking_fd()?;
+        let second = Command::new("sort").stdin(between).output().await?;
+        assert_eq!(text(&second.stdout), "a\nb\n");
+        assert!(first.wait().await?.success());
+        Ok(())
+    });
+}
