@@ -23,6 +23,7 @@
 use std::io;
 
 pub(crate) mod ancillary;
+pub(crate) mod child;
 pub(crate) mod datagram;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
