@@ -49,6 +49,10 @@ pub(crate) const NO_DELAY: IntOption = IntOption {
     level: libc::IPPROTO_TCP,
     name: libc::TCP_NODELAY,
 };
+pub(crate) const V6_ONLY: IntOption = IntOption {
+    level: libc::IPPROTO_IPV6,
+    name: libc::IPV6_V6ONLY,
+};
 const V4_HOPS: IntOption = IntOption {
     level: libc::IPPROTO_IP,
     name: libc::IP_TTL,
@@ -99,6 +103,15 @@ pub(crate) fn bind(fd: RawFd, address: &Address) -> io::Result<()> {
     let pointer = address.bytes.as_ptr().cast();
     // SAFETY: Slices; `len` of `address.bytes` is written, aligned as a `sockaddr` must be.
     check(unsafe { libc::bind(fd, pointer, address.len) }).map(drop)
+}
+
+/// Whether an error of [`open`] or [`bind`] says that this machine has no such address, or none of
+/// its family.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT)
+    )
 }
 
 /// Lets up to `backlog` connections wait for `accept` (the kernel's `somaxconn` caps it).
