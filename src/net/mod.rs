@@ -50,5 +50,5 @@ pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use unix::{UnixListener, UnixStream};
 
-pub(crate) use crate::io::ops::{CALLS_A_POLL, ended_early, poll_read, poll_write, try_write};
+pub(crate) use crate::io::ops::ended_early;
 pub use crate::io::{Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
