@@ -233,6 +233,11 @@ impl StreamReader {
         self.input.at_eof()
     }
 
+    /// How many bytes were received and not read yet. There may be more in the socket.
+    pub fn buffered(&self) -> usize {
+        self.input.buffer.len()
+    }
+
     /// How long a message may be without its separator, in bytes; 65,536 unless told.
     pub fn limit(&self) -> usize {
         self.input.limit
