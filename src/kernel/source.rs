@@ -224,7 +224,7 @@ impl Source {
     }
 
     /// Takes a borrowed source out of its loop before its descriptor may be closed.
-    pub(super) fn leave(&self, kernel: &Kernel) {
+    pub(crate) fn leave(&self, kernel: &Kernel) {
         if self.home() == Some(kernel.id) {
             kernel.forget_source(self.key(), Some(self.raw));
             self.home.store(0, Relaxed);

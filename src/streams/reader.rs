@@ -66,6 +66,14 @@ impl StreamReader {
         StreamReader { connection, input }
     }
 
+    pub(super) fn connection(&self) -> &Rc<Connection> {
+        &self.connection
+    }
+
+    pub(super) fn input(&mut self) -> &mut Input {
+        &mut self.input
+    }
+
     /// Reads what is there, at least one byte, and says how many bytes.
     ///
     /// 0 means the end of the stream, again and again; an empty buffer is 0 at once too.
@@ -225,6 +233,11 @@ impl StreamReader {
         self.input.at_eof()
     }
 
+    /// How many bytes were received and not read yet. There may be more in the socket.
+    pub fn buffered(&self) -> usize {
+        self.input.buffer.len()
+    }
+
     /// How long a message may be without its separator, in bytes; 65,536 unless told.
     pub fn limit(&self) -> usize {
         self.input.limit
@@ -242,7 +255,7 @@ impl StreamReader {
 impl Debug for StreamReader {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamReader")
-            .field("stream", self.connection.stream())
+            .field("fd", &self.connection.source().as_raw())
             .field("buffered", &self.input.buffer.len())
             .field("at_eof", &self.at_eof())
             .finish_non_exhaustive()
