@@ -51,6 +51,8 @@ pub(super) struct Connection {
 #[derive(Debug)]
 struct Out {
     unsent: Buffer,
+    /// How many bytes the system took.
+    sent: u64,
     high: usize,
     low: usize,
     /// What is to come when nothing is unsent.
@@ -82,6 +84,7 @@ impl Connection {
     pub(super) fn new(stream: TcpStream) -> Connection {
         let out = Out {
             unsent: Buffer::default(),
+            sent: 0,
             high: HIGH,
             low: LOW,
             wanted: End::Open,
@@ -108,6 +111,11 @@ impl Connection {
         self.out.borrow().unsent.len()
     }
 
+    /// How many bytes the system took so far.
+    pub(super) fn sent(&self) -> u64 {
+        self.out.borrow().sent
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.out.borrow().wanted == End::Closed
     }
@@ -127,6 +135,31 @@ impl Connection {
     pub(super) fn write(self: &Rc<Self>, data: &[u8]) {
         self.out.borrow_mut().write(self.source(), data);
         self.flush();
+    }
+
+    /// Can more be sent?
+    pub(super) fn check_open(&self) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        out.verdict()?;
+        if out.wanted != End::Open {
+            let message = "this writer is closed: nothing more can be sent";
+            return Err(io::Error::new(ErrorKind::BrokenPipe, message));
+        }
+        Ok(())
+    }
+
+    /// Lets `fill` put bytes where those are that are to be sent; there are none now. They are
+    /// sent by `poll_send`, or after `flush`.
+    pub(super) fn fill_unsent<R>(&self, fill: impl FnOnce(&mut Buffer) -> R) -> R {
+        let mut out = self.out.borrow_mut();
+        let filled = fill(&mut out.unsent);
+        out.unsent.release();
+        filled
+    }
+
+    /// Counts bytes that were sent past the buffer.
+    pub(super) fn note_sent(&self, n: usize) {
+        self.out.borrow_mut().sent += n as u64;
     }
 
     /// Ends the sending direction as soon as nothing is unsent.
@@ -250,7 +283,10 @@ impl Out {
         }
         if self.unsent.is_empty() {
             match try_write(source, data) {
-                Ok(n) => data = &data[n..],
+                Ok(n) => {
+                    self.sent += n as u64;
+                    data = &data[n..];
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) if error.raw_os_error().is_some() => return self.fail(error),
                 // Not on its loop: whoever waits for the bytes will be told.
@@ -264,6 +300,7 @@ impl Out {
 
     fn sent(&mut self, n: usize, stream: &TcpStream) {
         self.unsent.consume(n);
+        self.sent += n as u64;
         self.end(stream);
     }
 

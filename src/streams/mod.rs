@@ -15,7 +15,8 @@
 //! # The map
 //! `buffer` bytes in, bytes out · `search` separators across pieces · `input` what was received ·
 //! `reader`, `reads`, `lines` its public face · `connection` the socket, and what is to be sent ·
-//! `writer` its public face · `error`.
+//! `writer` its public face · `copy`, `copy_bidirectional` from one connection to another ·
+//! `send_file` from a file · `error`.
 //!
 //! # Not here
 //! Servers; Unix sockets; TLS.
@@ -23,12 +24,15 @@
 
 mod buffer;
 mod connection;
+mod copy;
+mod copy_bidirectional;
 mod error;
 mod input;
 mod lines;
 mod reader;
 mod reads;
 mod search;
+mod send_file;
 mod writer;
 
 use std::fmt::{self, Debug, Formatter};
@@ -38,10 +42,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+pub use copy::{Copy, copy};
+pub use copy_bidirectional::{CopyBidirectional, copy_bidirectional};
 pub use error::ReadError;
 pub use lines::Lines;
 pub use reader::StreamReader;
 pub use reads::{Read, ReadExact, ReadLine, ReadUntil};
+pub use send_file::SendFile;
 pub use writer::{Drain, StreamWriter, WaitClosed};
 
 use crate::net::{Connect, TcpStream, ToAddrs};

@@ -30,6 +30,7 @@ pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod transfer;
 
 pub(crate) use process::fork_count;
 
