@@ -26,14 +26,15 @@
 use std::fmt::{self, Debug, Formatter};
 use std::future::{self, Future};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::TcpListener;
 use super::addr::Addresses;
-use crate::kernel::source::{Direction, Drain, Source};
+use crate::kernel::source::{Direction, Kind, Source};
 use crate::sys::socket::{self, Address, Connected};
 use crate::time;
 
@@ -42,6 +43,9 @@ use crate::time;
 /// loses a second to retransmission. A place costs nothing until it is used, and the kernel
 /// caps the number at `net.core.somaxconn` (4096 since Linux 5.4).
 const BACKLOG: u32 = 1024;
+
+/// How often a port is looked for that is free on several addresses.
+const TRIES: usize = 8;
 
 /// The pauses between two tries on a full Unix queue. The first is about as long as a busy
 /// server takes for one turn of its loop.
@@ -80,9 +84,12 @@ impl<T> Bind<T> {
         self
     }
 
-    fn listen(&self, address: &Address) -> io::Result<Source> {
+    fn listen(&self, address: &Address, v6_only: bool) -> io::Result<Source> {
         let fd = socket::open(address)?;
         let raw = fd.as_raw_fd();
+        if v6_only && address.is_v6() {
+            socket::set(raw, socket::V6_ONLY, 1)?;
+        }
         if address.is_inet() {
             // Else the port stays taken while old connections linger, up to a minute.
             socket::set(raw, socket::REUSE_ADDR, 1)?;
@@ -92,7 +99,7 @@ impl<T> Bind<T> {
         }
         socket::bind(raw, address)?;
         socket::listen(raw, self.backlog)?;
-        Ok(Source::new(fd, Drain::WouldBlock))
+        Ok(Source::new(fd, Kind::Socket))
     }
 }
 
@@ -106,6 +113,59 @@ impl Bind<TcpListener> {
         self.reuse_port = on;
         self
     }
+
+    /// Listens on all of the addresses, with one port for all if that is 0. An address that this
+    /// machine does not have is passed over if another one can be had.
+    pub(crate) fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<TcpListener>>> {
+        let mut list = Vec::new();
+        for address in ready!(self.addresses.poll(cx))? {
+            let address = address.to_inet()?;
+            if !list.contains(&address) {
+                list.push(address);
+            }
+        }
+        let mut outcome = self.listen_all(&list);
+        for _ in 1..TRIES {
+            // The port that the first address was given may be taken on another one.
+            let is_in_use = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+            if list[0].port() != 0 || !outcome.as_ref().is_err_and(is_in_use) {
+                break;
+            }
+            outcome = self.listen_all(&list);
+        }
+        Poll::Ready(outcome)
+    }
+
+    fn listen_all(&self, list: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
+        // A lone [::] takes clients of IPv4 as well, beside 0.0.0.0 it must not.
+        let v6_only = list.len() > 1;
+        let (mut listeners, mut port, mut absent) = (Vec::new(), 0, None);
+        for address in list {
+            let mut address = *address;
+            if address.port() == 0 {
+                address.set_port(port);
+            }
+            match self.listen(&address.into(), v6_only) {
+                Ok(source) => {
+                    let listener = (self.finish)(source);
+                    port = listener.local_addr()?.port();
+                    listeners.push(listener);
+                }
+                Err(error) => {
+                    let message = format!("cannot listen on {address}: {error}");
+                    let named = io::Error::new(error.kind(), message);
+                    if !socket::is_absent(&error) {
+                        return Err(named);
+                    }
+                    absent = Some(named);
+                }
+            }
+        }
+        match absent {
+            Some(error) if listeners.is_empty() => Err(error),
+            _ => Ok(listeners),
+        }
+    }
 }
 
 impl<T> Future for Bind<T> {
@@ -115,7 +175,7 @@ impl<T> Future for Bind<T> {
         let list = ready!(self.addresses.poll(cx))?;
         let mut outcome = Err(no_address());
         for address in &list {
-            outcome = self.listen(address);
+            outcome = self.listen(address, false);
             if outcome.is_ok() {
                 break;
             }
@@ -177,12 +237,12 @@ async fn connect_any(mut addresses: Addresses) -> io::Result<Source> {
 }
 
 async fn connect(address: &Address) -> io::Result<Source> {
-    let drain = if address.is_inet() {
-        Drain::ShortRead
+    let kind = if address.is_inet() {
+        Kind::Tcp
     } else {
-        Drain::WouldBlock
+        Kind::Socket
     };
-    let source = Source::new(socket::open(address)?, drain);
+    let source = Source::new(socket::open(address)?, kind);
     let mut pause = QUEUE_PAUSE_MIN;
     loop {
         match socket::connect(source.as_raw(), address)? {
@@ -205,12 +265,4 @@ async fn connect(address: &Address) -> io::Result<Source> {
 /// Stands in until the first address is tried; a list has at least one.
 fn no_address() -> io::Error {
     io::Error::from(io::ErrorKind::AddrNotAvailable)
-}
-
-/// A socket that was made elsewhere.
-pub(super) fn adopt(fd: OwnedFd) -> Source {
-    let source = Source::new(fd, Drain::WouldBlock);
-    // It may have duplicates that we know nothing of, as if we had lent it.
-    let _ = source.lend();
-    source
 }

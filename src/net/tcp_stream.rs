@@ -1,6 +1,6 @@
 //! A TCP connection.
 //!
-//! A thin object over a [`Source`]: the futures of its operations stand in `ops`, how it
+//! A thin object over a [`Source`]: the futures of its operations stand in `io::ops`, how it
 //! connects in `open`. Of all sockets only this one concludes from a short read that nothing
 //! is left, which spares the call that would say `EAGAIN`. The source drops that conclusion
 //! where it does not hold: urgent data, the end of the stream, a descriptor that was lent.
@@ -22,8 +22,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use super::addr::ToAddrs;
-use super::{Connect, Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored, open};
-use crate::kernel::source::Source;
+use super::{Connect, Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
+use crate::kernel::source::{Kind, Source};
 use crate::sys::socket;
 
 /// A TCP connection.
@@ -60,13 +60,12 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    pub(super) fn new(source: Source) -> TcpStream {
+    pub(crate) fn new(source: Source) -> TcpStream {
         TcpStream { source }
     }
 
-    /// What the futures of other modules wait on.
-    pub(crate) fn source(&self) -> &Source {
-        &self.source
+    pub(crate) fn into_source(self) -> Source {
+        self.source
     }
 
     /// Connects to the first of the addresses that answers.
@@ -340,7 +339,7 @@ impl TcpStream {
     /// Those of setting the mode.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
         stream.set_nonblocking(true)?;
-        Ok(TcpStream::new(open::adopt(stream.into())))
+        Ok(TcpStream::new(Source::adopted(stream.into(), Kind::Tcp)))
     }
 
     /// Gives the socket to the standard library, **still in non-blocking mode**: call

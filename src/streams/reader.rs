@@ -72,6 +72,14 @@ impl StreamReader {
         (wait, &mut self.input)
     }
 
+    pub(super) fn connection(&self) -> &Rc<Connection> {
+        &self.connection
+    }
+
+    pub(super) fn input(&mut self) -> &mut Input {
+        &mut self.input
+    }
+
     /// Reads what is there, at least one byte, and says how many bytes.
     ///
     /// 0 means the end of the stream, again and again; an empty buffer is 0 at once too.
@@ -248,7 +256,7 @@ impl StreamReader {
 impl Debug for StreamReader {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamReader")
-            .field("stream", self.connection.stream())
+            .field("fd", &self.connection.source().as_raw())
             .field("buffered", &self.input.buffer.len())
             .field("at_eof", &self.at_eof())
             .finish_non_exhaustive()

@@ -8,7 +8,7 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::pin::Pin;
@@ -83,11 +83,49 @@ impl StreamWriter {
         (wait, &self.connection)
     }
 
+    pub(super) fn connection(&self) -> &Rc<Connection> {
+        &self.connection
+    }
+
+    /// Gives the connection up, as it is.
+    pub(super) fn into_connection(self) -> Rc<Connection> {
+        self.connection.let_go();
+        Rc::clone(&self.connection)
+    }
+
     /// Sends `data`: at once what the system takes, the rest in the background. Never waits.
     ///
     /// After an error, `close` or `write_eof` the data are thrown away, and `drain` says why.
     pub fn write(&mut self, data: &[u8]) {
         self.connection.write(data);
+    }
+
+    /// [`write`](StreamWriter::write) of several pieces, in their order: what the system takes is
+    /// sent by one call (of the first 1024 pieces), without joining them.
+    ///
+    /// # asyncio
+    /// `writelines`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use petla::net::UnixStream;
+    /// use std::io::IoSlice;
+    ///
+    /// petla::run(async {
+    ///     # let (stream, peer) = UnixStream::pair()?;
+    ///     # let (_reader, mut writer) = stream.into_streams();
+    ///     let (head, body) = (b"length: 3\n", b"abc");
+    ///     writer.write_vectored(&[IoSlice::new(head), IoSlice::new(body)]);
+    ///     let mut buf = [0; 13];
+    ///     peer.read_exact(&mut buf).await?;
+    ///     assert_eq!(&buf, b"length: 3\nabc");
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "writelines")]
+    pub fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) {
+        self.connection.write_vectored(pieces);
     }
 
     /// Waits while too much is unsent: if it is more than the high mark, until it is no more than
@@ -210,7 +248,7 @@ impl StreamWriter {
     }
 
     /// Closes the connection at once and throws away what is unsent. The reader comes to the end;
-    /// the peer gets a reset when the reader and the writer are dropped.
+    /// the peer gets a reset, or the end if this is no TCP connection.
     ///
     /// For a peer that has stopped reading: a writer that is closed or dropped waits for it.
     ///
@@ -256,23 +294,25 @@ impl StreamWriter {
     /// The address of this end.
     ///
     /// # Errors
-    /// Those of getsockname(2).
+    /// - Those of getsockname(2).
+    /// - `InvalidData` if this is a Unix connection, `Unsupported` if it is a pipe.
     ///
     /// # asyncio
     /// `get_extra_info("sockname")`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.connection.stream().local_addr()
+        self.connection.link().local_addr()
     }
 
     /// The address of the other end.
     ///
     /// # Errors
-    /// `NotConnected` if the connection is gone.
+    /// - `NotConnected` if the connection is gone.
+    /// - `InvalidData` if this is a Unix connection, `Unsupported` if it is a pipe.
     ///
     /// # asyncio
     /// `get_extra_info("peername")`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.connection.stream().peer_addr()
+        self.connection.link().peer_addr()
     }
 }
 
@@ -285,7 +325,7 @@ impl Drop for StreamWriter {
 impl Debug for StreamWriter {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamWriter")
-            .field("stream", self.connection.stream())
+            .field("fd", &self.connection.source().as_raw())
             .field("unsent", &self.unsent())
             .field("is_closing", &self.is_closing())
             .finish_non_exhaustive()
@@ -350,15 +390,16 @@ impl Future for WaitClosed<'_> {
 #[cfg(test)]
 mod tests {
     use crate::event_loop::run;
-    use crate::net::TcpListener;
+    use crate::net::{TcpListener, TcpStream};
     use crate::streams::open_connection;
 
     #[test]
     fn small_writes_do_not_wait_for_the_answer_to_the_last() {
         let opened = run(async {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
-            let (_reader, writer) = open_connection(listener.local_addr()?).await?;
-            assert!(writer.connection.stream().nodelay()?);
+            let (reader, writer) = open_connection(listener.local_addr()?).await?;
+            let (stream, _) = TcpStream::from_streams(reader, writer).unwrap();
+            assert!(stream.nodelay()?);
             std::io::Result::Ok(())
         });
         opened.unwrap();

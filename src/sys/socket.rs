@@ -49,6 +49,10 @@ pub(crate) const NO_DELAY: IntOption = IntOption {
     level: libc::IPPROTO_TCP,
     name: libc::TCP_NODELAY,
 };
+pub(crate) const V6_ONLY: IntOption = IntOption {
+    level: libc::IPPROTO_IPV6,
+    name: libc::IPV6_V6ONLY,
+};
 const V4_HOPS: IntOption = IntOption {
     level: libc::IPPROTO_IP,
     name: libc::IP_TTL,
@@ -99,6 +103,15 @@ pub(crate) fn bind(fd: RawFd, address: &Address) -> io::Result<()> {
     let pointer = address.bytes.as_ptr().cast();
     // SAFETY: Slices; `len` of `address.bytes` is written, aligned as a `sockaddr` must be.
     check(unsafe { libc::bind(fd, pointer, address.len) }).map(drop)
+}
+
+/// Whether an error of [`open`] or [`bind`] says that this machine has no such address, or none of
+/// its family.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT)
+    )
 }
 
 /// Lets up to `backlog` connections wait for `accept` (the kernel's `somaxconn` caps it).
@@ -314,8 +327,8 @@ pub(crate) fn linger(fd: RawFd) -> io::Result<Option<Duration>> {
     Ok((value.l_onoff != 0).then(|| Duration::from_secs(seconds)))
 }
 
-/// Whether `fd` is a regular file or a directory: always ready, says poll(2), also when reading
-/// them takes long; and epoll refuses them.
+/// Whether `fd` is a regular file, a directory or a disk: always ready, says poll(2), also when
+/// reading them takes long; and epoll refuses them.
 pub(crate) fn is_on_disk(fd: RawFd) -> io::Result<bool> {
     // SAFETY: `stat` is numbers only, so zeros are one.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
@@ -323,7 +336,7 @@ pub(crate) fn is_on_disk(fd: RawFd) -> io::Result<bool> {
     check(unsafe { libc::fstat(fd, &raw mut stat) })?;
     Ok(matches!(
         stat.st_mode & libc::S_IFMT,
-        libc::S_IFREG | libc::S_IFDIR
+        libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK
     ))
 }
 

@@ -67,6 +67,11 @@ impl Address {
         address
     }
 
+    /// No address: connecting to it ends a connection.
+    pub(crate) fn none() -> Address {
+        Address::new(libc::AF_UNSPEC, size_of::<sockaddr_in>())
+    }
+
     fn put(&mut self, at: usize, field: &[u8]) {
         self.bytes[at..at + field.len()].copy_from_slice(field);
     }
@@ -84,6 +89,10 @@ impl Address {
     /// Whether it is an IPv4 or IPv6 address: then its socket speaks TCP.
     pub(crate) fn is_inet(&self) -> bool {
         matches!(self.family(), libc::AF_INET | libc::AF_INET6)
+    }
+
+    pub(crate) fn is_v6(&self) -> bool {
+        self.family() == libc::AF_INET6
     }
 
     /// A file system path, an abstract name, or (unnamed) none.
