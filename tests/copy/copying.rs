@@ -3,6 +3,7 @@
 use std::io;
 use std::net::Shutdown;
 
+use petla::net::UnixStream;
 use petla::streams::copy;
 
 use super::{LARGE, MUCH, connected, look, noise, read_all, two};
@@ -140,6 +141,42 @@ fn a_slow_reader_stops_the_source_and_little_is_held() {
         sink.writer.wait_closed().await?;
         sending.await??;
         assert!(all.await?? == data);
+        Ok(())
+    });
+}
+
+#[test]
+fn pipes_and_unix_sockets_are_copied_as_well() {
+    within_io(async {
+        let data = noise(MUCH);
+        let (out, into) = petla::io::pipe()?;
+        let (left, right) = UnixStream::pair()?;
+        let (mut from_pipe, (_reader, mut to_unix)) = (out.into_stream(), left.into_streams());
+        let first = async {
+            into.write_all(&data).await?;
+            drop(into);
+            io::Result::Ok(())
+        };
+        let second = async {
+            let copied = copy(&mut from_pipe, &mut to_unix).await?;
+            assert_eq!(copied, MUCH as u64);
+            to_unix.wait_closed().await
+        };
+
+        let (mut from_unix, _writer) = right.into_streams();
+        let (out, into) = petla::io::pipe()?;
+        let mut to_pipe = into.into_stream();
+        let third = async {
+            copy(&mut from_unix, &mut to_pipe).await?;
+            to_pipe.wait_closed().await
+        };
+        let fourth = async {
+            let mut all = Vec::new();
+            out.read_to_end(&mut all).await?;
+            assert!(all == data);
+            Ok(())
+        };
+        petla::try_gather!(first, second, third, fourth).await?;
         Ok(())
     });
 }

@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 
+use petla::net::UnixStream;
+
 use super::{LARGE, MUCH, Side, connected, noise, read_all, reset};
 use crate::common::{poll_once, succeeds_alone, within_io};
 
@@ -41,6 +43,34 @@ fn parts_of_all_sizes_arrive_behind_what_was_written() {
                 let part = &data[offset..offset + length];
                 assert!(all.await?? == [b"head", part, b"tail"].concat());
             }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_file_goes_into_unix_sockets_and_pipes_as_well() {
+    within_io(async {
+        let data = noise(MUCH);
+        let file = file_of("others", &data)?;
+        let (left, right) = UnixStream::pair()?;
+        let (_reader, unix) = left.into_streams();
+        let (mut unix_end, _writer) = right.into_streams();
+        let (out, into) = petla::io::pipe()?;
+        let mut pipe_end = out.into_stream();
+        for (mut writer, reader) in [(unix, &mut unix_end), (into.into_stream(), &mut pipe_end)] {
+            let send = async {
+                writer.send_file(&file, 0, MUCH as u64).await?;
+                writer.wait_closed().await
+            };
+            let receive = async {
+                let mut all = vec![0; MUCH];
+                reader.read_exact(&mut all).await?;
+                assert!(all == data);
+                assert_eq!(reader.read(&mut [0]).await?, 0);
+                Ok(())
+            };
+            petla::try_gather!(send, receive).await?;
         }
         Ok(())
     });
