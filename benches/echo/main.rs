@@ -247,9 +247,8 @@ fn measure_all(names: &[&str], rounds: usize, plan: Plan) -> io::Result<Vec<Vec<
     Ok(samples)
 }
 
-const HEADER: &str = "| connections | under way | server | requests/s | of the bare loop | p50 | p99 \
-    | p99.9 \
-    | CPU a request | of the bare loop | user | system | load CPU |";
+const HEADER: &str = "| connections | under way | server | requests/s | of the bare loop \
+    | p50 | p99 | p99.9 | CPU a request | of the bare loop | user | system | load CPU |";
 
 fn print_rows(plan: Plan, names: &[&str], samples: Vec<Vec<Sample>>) {
     let (connections, batch) = (plan.connections, plan.batch);

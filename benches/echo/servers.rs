@@ -31,9 +31,10 @@ pub(crate) const SPINNING: &str = "petla, spinning";
 type Server = fn(TcpListener) -> io::Result<()>;
 
 /// All of them, by name.
-pub(crate) const SERVERS: [(&str, Server); 7] = [
+pub(crate) const SERVERS: [(&str, Server); 8] = [
     (BARE, bare_epoll),
     (Petla::NAME, petla),
+    ("petla streams", petla_streams),
     (SPINNING, petla_spinning),
     (TokioLocal::NAME, tokio_local),
     (TokioCurrentThread::NAME, tokio_current),
@@ -77,6 +78,22 @@ fn echo_once(connection: &mut TcpStream, buffer: &mut [u8; BUFFER]) -> io::Resul
 
 fn petla(listener: TcpListener) -> io::Result<()> {
     petla::run(petla_accept(listener))
+}
+
+/// A server with a list of its clients, and connections with buffers.
+fn petla_streams(listener: TcpListener) -> io::Result<()> {
+    petla::run(async {
+        let listener = petla::net::TcpListener::from_std(listener)?;
+        let server = petla::streams::serve(listener, async |mut reader, mut writer| {
+            let mut buffer = [0; BUFFER];
+            while let count @ 1.. = reader.read(&mut buffer).await? {
+                writer.write(&buffer[..count]);
+                writer.drain().await?;
+            }
+            Ok(())
+        });
+        server.await?.serve_forever().await
+    })
 }
 
 /// It asks the system again and again for a while before it goes to sleep.
