@@ -54,6 +54,8 @@ pub(super) struct Connection {
 #[derive(Debug)]
 struct Out {
     unsent: Buffer,
+    /// How many bytes the system took.
+    sent: u64,
     high: usize,
     low: usize,
     /// What is to come when nothing is unsent.
@@ -85,6 +87,7 @@ impl Connection {
     pub(super) fn new(link: Link) -> Connection {
         let out = Out {
             unsent: Buffer::default(),
+            sent: 0,
             high: HIGH,
             low: LOW,
             wanted: End::Open,
@@ -125,6 +128,11 @@ impl Connection {
         self.out.borrow().unsent.len()
     }
 
+    /// How many bytes the system took so far.
+    pub(super) fn sent(&self) -> u64 {
+        self.out.borrow().sent
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.out.borrow().wanted == End::Closed
     }
@@ -150,6 +158,31 @@ impl Connection {
     pub(super) fn write_vectored(self: &Rc<Self>, pieces: &[IoSlice<'_>]) {
         self.out.borrow_mut().write_vectored(self.source(), pieces);
         self.flush();
+    }
+
+    /// Can more be sent?
+    pub(super) fn check_open(&self) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        out.verdict()?;
+        if out.wanted != End::Open {
+            let message = "this writer is closed: nothing more can be sent";
+            return Err(io::Error::new(ErrorKind::BrokenPipe, message));
+        }
+        Ok(())
+    }
+
+    /// Lets `fill` put bytes where those are that are to be sent; there are none now. They are
+    /// sent by `poll_send`, or after `flush`.
+    pub(super) fn fill_unsent<R>(&self, fill: impl FnOnce(&mut Buffer) -> R) -> R {
+        let mut out = self.out.borrow_mut();
+        let filled = fill(&mut out.unsent);
+        out.unsent.release();
+        filled
+    }
+
+    /// Counts bytes that were sent past the buffer.
+    pub(super) fn note_sent(&self, n: usize) {
+        self.out.borrow_mut().sent += n as u64;
     }
 
     /// Ends the sending direction as soon as nothing is unsent.
@@ -329,7 +362,10 @@ impl Out {
             return Some(0);
         }
         match call() {
-            Ok(n) => Some(n),
+            Ok(n) => {
+                self.sent += n as u64;
+                Some(n)
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Some(0),
             Err(error) if error.raw_os_error().is_some() => {
                 self.fail(error);
@@ -342,6 +378,7 @@ impl Out {
 
     fn sent(&mut self, n: usize, link: &Link) {
         self.unsent.consume(n);
+        self.sent += n as u64;
         self.end(link);
     }
 
