@@ -22,6 +22,7 @@
 
 use std::io;
 
+pub(crate) mod affinity;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
 #[allow(dead_code)] // called by the wrappers as they come
