@@ -1,5 +1,15 @@
 //! Bytes in and out of the process that are not sockets: pipes, terminals, standard streams.
 //!
+//! # The map
+//! `pipe` the two ends of a pipe, also over descriptors from elsewhere · `ops` the futures of
+//! reading and writing, which sockets use too.
+//!
 //! # Not here
 //! Sockets (`net`), files (`fs`), buffers and lines (`streams`).
 #![forbid(unsafe_code)]
+
+pub(crate) mod ops;
+mod pipe;
+
+pub use ops::{Read, ReadExact, ReadToEnd, ReadVectored, Write, WriteAll, WriteVectored};
+pub use pipe::{PipeReader, PipeWriter, pipe};

@@ -35,13 +35,15 @@ use crate::reactor::{SourceKey, WaiterId};
 use crate::sys::epoll::poll_now;
 use crate::task::token::wake_safely;
 
-/// How one sees that nothing is left in a descriptor.
+/// What a descriptor is: which calls move its bytes, and how one sees that nothing is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Drain {
-    /// A TCP stream: a read or write that moves less than asked says so.
-    ShortRead,
-    /// Anything else: only `EAGAIN` says so.
-    WouldBlock,
+pub(crate) enum Kind {
+    /// A TCP stream: a read or write that moves less than asked says that nothing is left.
+    Tcp,
+    /// Any other socket: only `EAGAIN` says so.
+    Socket,
+    /// A pipe, a terminal, a device: moved by read(2) and write(2); only `EAGAIN` says so.
+    File,
 }
 
 /// See the module.
@@ -53,20 +55,27 @@ pub(crate) struct Source {
     home: AtomicU64,
     key: AtomicU64,
     lent: AtomicBool,
-    drain: Drain,
+    kind: Kind,
 }
 
 impl Source {
-    pub(crate) fn new(fd: OwnedFd, drain: Drain) -> Source {
-        Source::make(fd.as_raw_fd(), Some(fd), drain)
+    pub(crate) fn new(fd: OwnedFd, kind: Kind) -> Source {
+        Source::make(fd.as_raw_fd(), Some(fd), kind)
+    }
+
+    /// For a descriptor that was made elsewhere: it may have duplicates that we know nothing of.
+    pub(crate) fn adopted(fd: OwnedFd, kind: Kind) -> Source {
+        let source = Source::new(fd, kind);
+        let _ = source.lend();
+        source
     }
 
     /// For a descriptor that its owner keeps open until this is dropped.
     pub(crate) fn borrowed(raw: RawFd) -> Source {
-        Source::make(raw, None, Drain::WouldBlock)
+        Source::make(raw, None, Kind::File)
     }
 
-    fn make(raw: RawFd, fd: Option<OwnedFd>, drain: Drain) -> Source {
+    fn make(raw: RawFd, fd: Option<OwnedFd>, kind: Kind) -> Source {
         let (home, key) = (AtomicU64::new(0), AtomicU64::new(0));
         Source {
             raw,
@@ -74,7 +83,7 @@ impl Source {
             home,
             key,
             lent: AtomicBool::new(false),
-            drain,
+            kind,
         }
     }
 
@@ -82,6 +91,11 @@ impl Source {
     #[inline(always)]
     pub(crate) fn as_raw(&self) -> RawFd {
         self.raw
+    }
+
+    #[inline(always)]
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Lends the descriptor to code that may duplicate it or read from it.
@@ -198,7 +212,7 @@ impl Source {
 
     /// The last operation of this direction moved less than asked: nothing is left.
     pub(crate) fn drained(&self, direction: Direction) {
-        if self.drain != Drain::ShortRead || self.lent.load(Relaxed) {
+        if self.kind != Kind::Tcp || self.lent.load(Relaxed) {
             return;
         }
         Kernel::with(|kernel| {
@@ -308,6 +322,12 @@ impl Wait<'_> {
             Ok(false) => self.park(cx),
             Err(error) => Poll::Ready(Err(error)),
         }
+    }
+
+    /// What the descriptor is.
+    #[inline(always)]
+    pub(crate) fn kind(&self) -> Kind {
+        self.source.kind
     }
 
     /// The last read or write moved less than asked: nothing is left.

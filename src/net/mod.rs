@@ -23,8 +23,8 @@
 //!
 //! # The map
 //! `addr` what may stand for an address · `resolve` names, on a thread · `open` the futures of
-//! `bind` and `connect` · `accept` · `ops` reading and writing · `tcp_listener`, `tcp_stream`,
-//! `unix`, `async_fd` the objects, each thin.
+//! `bind` and `connect` · `accept` · `peek` · `tcp_listener`, `tcp_stream`, `unix`, `async_fd` the
+//! objects, each thin. The futures of reading and writing are those of [`io`](crate::io).
 //!
 //! # Not here
 //! Buffers, lines and servers (`streams`); UDP; TLS. Options beyond the usual ones: every
@@ -35,7 +35,7 @@ mod accept;
 mod addr;
 mod async_fd;
 mod open;
-mod ops;
+mod peek;
 mod resolve;
 mod tcp_listener;
 mod tcp_stream;
@@ -45,8 +45,10 @@ pub use accept::{Accept, Incoming};
 pub use addr::ToAddrs;
 pub use async_fd::{AsyncFd, Ready, TryIo};
 pub use open::{Bind, Connect};
-pub(crate) use ops::{CALLS_A_POLL, ended_early, poll_read, poll_write, try_write};
-pub use ops::{Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
+pub use peek::Peek;
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use unix::{UnixListener, UnixStream};
+
+pub(crate) use crate::io::ops::{CALLS_A_POLL, ended_early, poll_read, poll_write, try_write};
+pub use crate::io::{Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};

@@ -26,14 +26,14 @@
 use std::fmt::{self, Debug, Formatter};
 use std::future::{self, Future};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::TcpListener;
 use super::addr::Addresses;
-use crate::kernel::source::{Direction, Drain, Source};
+use crate::kernel::source::{Direction, Kind, Source};
 use crate::sys::socket::{self, Address, Connected};
 use crate::time;
 
@@ -92,7 +92,7 @@ impl<T> Bind<T> {
         }
         socket::bind(raw, address)?;
         socket::listen(raw, self.backlog)?;
-        Ok(Source::new(fd, Drain::WouldBlock))
+        Ok(Source::new(fd, Kind::Socket))
     }
 }
 
@@ -177,12 +177,12 @@ async fn connect_any(mut addresses: Addresses) -> io::Result<Source> {
 }
 
 async fn connect(address: &Address) -> io::Result<Source> {
-    let drain = if address.is_inet() {
-        Drain::ShortRead
+    let kind = if address.is_inet() {
+        Kind::Tcp
     } else {
-        Drain::WouldBlock
+        Kind::Socket
     };
-    let source = Source::new(socket::open(address)?, drain);
+    let source = Source::new(socket::open(address)?, kind);
     let mut pause = QUEUE_PAUSE_MIN;
     loop {
         match socket::connect(source.as_raw(), address)? {
@@ -205,12 +205,4 @@ async fn connect(address: &Address) -> io::Result<Source> {
 /// Stands in until the first address is tried; a list has at least one.
 fn no_address() -> io::Error {
     io::Error::from(io::ErrorKind::AddrNotAvailable)
-}
-
-/// A socket that was made elsewhere.
-pub(super) fn adopt(fd: OwnedFd) -> Source {
-    let source = Source::new(fd, Drain::WouldBlock);
-    // It may have duplicates that we know nothing of, as if we had lent it.
-    let _ = source.lend();
-    source
 }

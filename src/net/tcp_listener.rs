@@ -17,8 +17,8 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use super::addr::ToAddrs;
-use super::{Accept, Bind, Incoming, TcpStream, open};
-use crate::kernel::source::{Drain, Source};
+use super::{Accept, Bind, Incoming, TcpStream};
+use crate::kernel::source::{Kind, Source};
 use crate::sys::socket;
 
 /// A socket that accepts TCP connections.
@@ -107,7 +107,7 @@ impl TcpListener {
     /// `loop.sock_accept`, which lost a connection when it was cancelled at the wrong moment.
     pub fn accept(&self) -> Accept<'_> {
         Accept::new(&self.source, |fd, peer| {
-            let source = Source::new(fd, Drain::ShortRead);
+            let source = Source::new(fd, Kind::Tcp);
             Ok((TcpStream::new(source), peer.to_inet()?))
         })
     }
@@ -157,7 +157,7 @@ impl TcpListener {
     /// Those of setting the mode.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
         listener.set_nonblocking(true)?;
-        let source = open::adopt(listener.into());
+        let source = Source::adopted(listener.into(), Kind::Socket);
         Ok(TcpListener { source })
     }
 

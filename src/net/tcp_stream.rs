@@ -1,6 +1,6 @@
 //! A TCP connection.
 //!
-//! A thin object over a [`Source`]: the futures of its operations stand in `ops`, how it
+//! A thin object over a [`Source`]: the futures of its operations stand in `io::ops`, how it
 //! connects in `open`. Of all sockets only this one concludes from a short read that nothing
 //! is left, which spares the call that would say `EAGAIN`. The source drops that conclusion
 //! where it does not hold: urgent data, the end of the stream, a descriptor that was lent.
@@ -22,8 +22,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use super::addr::ToAddrs;
-use super::{Connect, Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored, open};
-use crate::kernel::source::Source;
+use super::{Connect, Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
+use crate::kernel::source::{Kind, Source};
 use crate::sys::socket;
 
 /// A TCP connection.
@@ -340,7 +340,7 @@ impl TcpStream {
     /// Those of setting the mode.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
         stream.set_nonblocking(true)?;
-        Ok(TcpStream::new(open::adopt(stream.into())))
+        Ok(TcpStream::new(Source::adopted(stream.into(), Kind::Tcp)))
     }
 
     /// Gives the socket to the standard library, **still in non-blocking mode**: call

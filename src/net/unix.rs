@@ -1,6 +1,6 @@
 //! Unix stream sockets: connections inside one machine, named by a path.
 //!
-//! The same futures as TCP (`open`, `accept`, `ops`), another kind of address, and one
+//! The same futures as TCP (`open`, `accept`, `io::ops`), another kind of address, and one
 //! difference below: a short read proves nothing here. The kernel ends a read where
 //! descriptors or credentials were sent along, though more data may wait behind, and it does
 //! not announce those again. So every read goes on until `EAGAIN`.
@@ -25,9 +25,9 @@ use std::path::Path;
 use super::addr::Addresses;
 use super::{
     Accept, Bind, Connect, Incoming, Peek, Read, ReadExact, ReadVectored, Write, WriteAll,
-    WriteVectored, open,
+    WriteVectored,
 };
-use crate::kernel::source::{Drain, Source};
+use crate::kernel::source::{Kind, Source};
 use crate::sys::socket::{self, Address};
 
 /// A path too long, or with a NUL inside, becomes the error of the future.
@@ -112,7 +112,7 @@ impl UnixListener {
     /// **Strict.** A future that is dropped has taken no connection.
     pub fn accept(&self) -> Accept<'_, (UnixStream, SocketAddr)> {
         Accept::new(&self.source, |fd, peer| {
-            let source = Source::new(fd, Drain::WouldBlock);
+            let source = Source::new(fd, Kind::Socket);
             Ok((UnixStream { source }, peer.to_unix()?))
         })
     }
@@ -136,7 +136,10 @@ impl UnixListener {
     /// Those of setting the mode.
     pub fn from_std(listener: std_unix::UnixListener) -> io::Result<UnixListener> {
         listener.set_nonblocking(true)?;
-        Ok(UnixListener::new(open::adopt(listener.into())))
+        Ok(UnixListener::new(Source::adopted(
+            listener.into(),
+            Kind::Socket,
+        )))
     }
 
     /// Gives the socket to the standard library, **still in non-blocking mode**.
@@ -208,7 +211,7 @@ impl UnixStream {
     /// Those of socketpair(2).
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let (left, right) = socket::pair()?;
-        let stream = |fd| UnixStream::new(Source::new(fd, Drain::WouldBlock));
+        let stream = |fd| UnixStream::new(Source::new(fd, Kind::Socket));
         Ok((stream(left), stream(right)))
     }
 
@@ -329,7 +332,10 @@ impl UnixStream {
     /// Those of setting the mode.
     pub fn from_std(stream: std_unix::UnixStream) -> io::Result<UnixStream> {
         stream.set_nonblocking(true)?;
-        Ok(UnixStream::new(open::adopt(stream.into())))
+        Ok(UnixStream::new(Source::adopted(
+            stream.into(),
+            Kind::Socket,
+        )))
     }
 
     /// Gives the socket to the standard library, **still in non-blocking mode**.

@@ -28,6 +28,7 @@ pub(crate) mod eventfd;
 #[allow(dead_code)] // called by the wrappers as they come
 pub(crate) mod faults;
 pub(crate) mod memory;
+pub(crate) mod pipe;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -314,8 +314,8 @@ pub(crate) fn linger(fd: RawFd) -> io::Result<Option<Duration>> {
     Ok((value.l_onoff != 0).then(|| Duration::from_secs(seconds)))
 }
 
-/// Whether `fd` is a regular file or a directory: always ready, says poll(2), also when reading
-/// them takes long; and epoll refuses them.
+/// Whether `fd` is a regular file, a directory or a disk: always ready, says poll(2), also when
+/// reading them takes long; and epoll refuses them.
 pub(crate) fn is_on_disk(fd: RawFd) -> io::Result<bool> {
     // SAFETY: `stat` is numbers only, so zeros are one.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
@@ -323,7 +323,7 @@ pub(crate) fn is_on_disk(fd: RawFd) -> io::Result<bool> {
     check(unsafe { libc::fstat(fd, &raw mut stat) })?;
     Ok(matches!(
         stat.st_mode & libc::S_IFMT,
-        libc::S_IFREG | libc::S_IFDIR
+        libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK
     ))
 }
 

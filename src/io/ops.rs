@@ -1,8 +1,10 @@
-//! Reading and writing: the futures that TCP and Unix streams share.
+//! Reading and writing: the futures that sockets, pipes and terminals share.
 //!
-//! Each is a [`Wait`] on the socket and the caller's buffer, nothing else: it can be moved,
+//! Each is a [`Wait`] on the descriptor and the caller's buffer, nothing else: it can be moved,
 //! sent to another thread, and dropped at any moment. A poll makes the system call; if that
 //! would block, the wait is noted with the loop, and dropping the future takes it out again.
+//! Which call it is depends on the source: recv(2) and send(2) know nothing of pipes, and a
+//! write(2) to a socket could end the process by a signal.
 //!
 //! A read that fills less than its buffer, or a write that takes less than it was given, has
 //! shown that nothing is left. The futures say so ([`Wait::drained`]), and on a TCP socket
@@ -12,25 +14,31 @@
 //!
 //! # Invariants
 //! - **At once or not at all**: a call that moved data ends its poll with `Ready`, or (the
-//!   `_all` and `_exact` futures) with the count kept in the future.
+//!   `_all`, `_exact` and `_to_end` futures) with the data or their count kept.
 //!
 //! # Cost
-//! One system call an operation that is ready. No allocation.
+//! One system call an operation that is ready. No allocation but the growth of a vector.
 //!
 //! # Not here
-//! Buffering (`streams`).
+//! Buffering (`streams`). What only sockets can do (`net`).
 
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
+use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::kernel::source::{Direction, Source, Wait};
-use crate::sys::socket;
+use crate::kernel::source::{Direction, Kind, Source, Wait};
+use crate::sys::{pipe, socket};
 
-/// Calls that one poll of `write_all` and `read_exact` makes before it lets others run: a fast
-/// peer on another core could keep it going for as long as there are data.
+/// Calls that one poll of `write_all`, `read_exact` and the like makes before it lets others
+/// run: a fast peer on another core could keep it going for as long as there are data.
 pub(crate) const CALLS_A_POLL: usize = 16;
+
+/// Room that `read_to_end` makes, and how little is worth a call. A pipe holds 64 KiB, most
+/// programs print less than 8.
+const READ_ROOM: usize = 8 * 1024;
+const READ_ROOM_MIN: usize = 1024;
 
 /// The future of `read`.
 #[derive(Debug)]
@@ -41,7 +49,7 @@ pub struct Read<'a> {
 }
 
 impl<'a> Read<'a> {
-    pub(super) fn new(source: &'a Source, buf: &'a mut [u8]) -> Read<'a> {
+    pub(crate) fn new(source: &'a Source, buf: &'a mut [u8]) -> Read<'a> {
         let wait = source.wait(Direction::Read);
         Read { wait, buf }
     }
@@ -56,33 +64,6 @@ impl Future for Read<'_> {
     }
 }
 
-/// The future of `peek`.
-#[derive(Debug)]
-#[must_use = "futures do nothing unless awaited"]
-pub struct Peek<'a> {
-    wait: Wait<'a>,
-    buf: &'a mut [u8],
-}
-
-impl<'a> Peek<'a> {
-    pub(super) fn new(source: &'a Source, buf: &'a mut [u8]) -> Peek<'a> {
-        let wait = source.wait(Direction::Read);
-        Peek { wait, buf }
-    }
-}
-
-impl Future for Peek<'_> {
-    type Output = io::Result<usize>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Peek { wait, buf } = &mut *self;
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        wait.poll_io(cx, |fd| socket::peek(fd, buf))
-    }
-}
-
 /// The future of `read_vectored`.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
@@ -92,7 +73,7 @@ pub struct ReadVectored<'a, 'b> {
 }
 
 impl<'a, 'b> ReadVectored<'a, 'b> {
-    pub(super) fn new(source: &'a Source, bufs: &'a mut [IoSliceMut<'b>]) -> Self {
+    pub(crate) fn new(source: &'a Source, bufs: &'a mut [IoSliceMut<'b>]) -> Self {
         let wait = source.wait(Direction::Read);
         ReadVectored { wait, bufs }
     }
@@ -125,7 +106,7 @@ pub struct ReadExact<'a> {
 }
 
 impl<'a> ReadExact<'a> {
-    pub(super) fn new(source: &'a Source, buf: &'a mut [u8]) -> ReadExact<'a> {
+    pub(crate) fn new(source: &'a Source, buf: &'a mut [u8]) -> ReadExact<'a> {
         let wait = source.wait(Direction::Read);
         ReadExact {
             wait,
@@ -159,6 +140,46 @@ impl Future for ReadExact<'_> {
     }
 }
 
+/// The future of `read_to_end`.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct ReadToEnd<'a> {
+    wait: Wait<'a>,
+    into: &'a mut Vec<u8>,
+    before: usize,
+}
+
+impl<'a> ReadToEnd<'a> {
+    pub(crate) fn new(source: &'a Source, into: &'a mut Vec<u8>) -> ReadToEnd<'a> {
+        ReadToEnd {
+            wait: source.wait(Direction::Read),
+            before: into.len(),
+            into,
+        }
+    }
+}
+
+impl Future for ReadToEnd<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let ReadToEnd { wait, into, before } = &mut *self;
+        for _ in 0..CALLS_A_POLL {
+            let room = into.capacity() - into.len();
+            if room < READ_ROOM_MIN {
+                // Doubles at least, so that all the moves together cost no more than the reads.
+                into.try_reserve(READ_ROOM)?;
+            }
+            match ready!(wait.poll_io(cx, |fd| pipe::read_into_room(fd, into)))? {
+                0 => return Poll::Ready(Ok(into.len() - *before)),
+                _ => continue,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
 /// The future of `write`.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
@@ -168,7 +189,7 @@ pub struct Write<'a> {
 }
 
 impl<'a> Write<'a> {
-    pub(super) fn new(source: &'a Source, buf: &'a [u8]) -> Write<'a> {
+    pub(crate) fn new(source: &'a Source, buf: &'a [u8]) -> Write<'a> {
         let wait = source.wait(Direction::Write);
         Write { wait, buf }
     }
@@ -192,7 +213,7 @@ pub struct WriteVectored<'a> {
 }
 
 impl<'a> WriteVectored<'a> {
-    pub(super) fn new(source: &'a Source, bufs: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
+    pub(crate) fn new(source: &'a Source, bufs: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
         let wait = source.wait(Direction::Write);
         WriteVectored { wait, bufs }
     }
@@ -207,7 +228,11 @@ impl Future for WriteVectored<'_> {
         if given == 0 {
             return Poll::Ready(Ok(0));
         }
-        let n = ready!(wait.poll_io(cx, |fd| socket::send_vectored(fd, bufs)))?;
+        let kind = wait.kind();
+        let n = ready!(wait.poll_io(cx, |fd| match kind {
+            Kind::Tcp | Kind::Socket => socket::send_vectored(fd, bufs),
+            Kind::File => pipe::write_vectored(fd, bufs),
+        }))?;
         if n < given {
             wait.drained();
         }
@@ -225,7 +250,7 @@ pub struct WriteAll<'a> {
 }
 
 impl<'a> WriteAll<'a> {
-    pub(super) fn new(source: &'a Source, buf: &'a [u8]) -> WriteAll<'a> {
+    pub(crate) fn new(source: &'a Source, buf: &'a [u8]) -> WriteAll<'a> {
         let wait = source.wait(Direction::Write);
         WriteAll {
             wait,
@@ -268,7 +293,11 @@ pub(crate) fn poll_read(
     if buf.is_empty() {
         return Poll::Ready(Ok(0));
     }
-    let n = ready!(wait.poll_io(cx, |fd| socket::recv(fd, buf)))?;
+    let kind = wait.kind();
+    let n = ready!(wait.poll_io(cx, |fd| match kind {
+        Kind::Tcp | Kind::Socket => socket::recv(fd, buf),
+        Kind::File => pipe::read(fd, buf),
+    }))?;
     if 0 < n && n < buf.len() {
         wait.drained();
     }
@@ -284,11 +313,20 @@ pub(crate) fn poll_write(
     if buf.is_empty() {
         return Poll::Ready(Ok(0));
     }
-    let n = ready!(wait.poll_io(cx, |fd| socket::send(fd, buf)))?;
+    let kind = wait.kind();
+    let n = ready!(wait.poll_io(cx, |fd| send(kind, fd, buf)))?;
     if n < buf.len() {
         wait.drained();
     }
     Poll::Ready(Ok(n))
+}
+
+#[inline]
+fn send(kind: Kind, fd: RawFd, buf: &[u8]) -> io::Result<usize> {
+    match kind {
+        Kind::Tcp | Kind::Socket => socket::send(fd, buf),
+        Kind::File => pipe::write(fd, buf),
+    }
 }
 
 /// The bytes that a vectored call can move: the kernel looks at no more buffers than these.
@@ -298,9 +336,10 @@ fn total(lengths: impl Iterator<Item = usize>) -> usize {
         .fold(0, usize::saturating_add)
 }
 
-/// Writes what the socket takes at once; `WouldBlock` if that is nothing.
+/// Writes what the descriptor takes at once; `WouldBlock` if that is nothing.
 pub(crate) fn try_write(source: &Source, buf: &[u8]) -> io::Result<usize> {
-    let n = source.try_io(Direction::Write, |fd| socket::send(fd, buf))?;
+    let kind = source.kind();
+    let n = source.try_io(Direction::Write, |fd| send(kind, fd, buf))?;
     if n < buf.len() {
         source.drained(Direction::Write);
     }
