@@ -209,6 +209,23 @@ fn inherit_slowly(child: &Header) {
     }
 }
 
+/// A copy of the variables that code running now sees, for another thread; `None`: there are none.
+/// It clones the values, which is user code.
+pub(crate) fn carry() -> Option<Vars> {
+    current().map(|vars| (*vars).clone())
+}
+
+/// Calls `f`, outside any task, with these variables and no others; then they are dropped.
+pub(crate) fn with_carried<R>(vars: Option<Vars>, f: impl FnOnce() -> R) -> R {
+    let mut inner = vars.map(Rc::new);
+    let outer = replace(inner.take());
+    let _swapped = Swapped {
+        outer,
+        inner: &mut inner,
+    };
+    f()
+}
+
 pinned! {
     /// [`ContextVar::scope`]: a future with a value of its own for a variable.
     ///
@@ -222,7 +239,7 @@ pinned! {
     }
 }
 
-/// Puts the outer variables back, and keeps the inner ones for the next poll.
+/// Puts the outer variables back when it is dropped, and keeps the inner ones for the next poll.
 struct Swapped<'a> {
     outer: Option<Rc<Vars>>,
     inner: &'a mut Option<Rc<Vars>>,

@@ -1,8 +1,24 @@
-//! Where tasks meet interfaces that are made for threads.
+//! Work that blocks or computes, on threads of its own; and futures that only look `Send`.
+//!
+//! ```text
+//!   ToThread::poll                                     worker
+//!     a token of the limiter ─► Job ─► Pool::submit ─► Pool::next ─► Job::run
+//!     Ticket::poll  ◄── waker ─────────────────────────────────────  result
+//! ```
+//!
+//! A limiter says how much runs at once, the pool only has a thread for whatever was let in. So
+//! nothing queues in the pool, unless the system refuses another thread.
 //!
 //! # Not here
 //! Wakes and posts from other threads (`mailbox`), handles of a loop (`event_loop`).
 
+mod job;
+mod pool;
 mod send_local;
+mod shared;
+mod to_thread;
+mod worker;
 
 pub use send_local::{SendLocal, send_local};
+pub use shared::default_limiter;
+pub use to_thread::{ToThread, to_thread};
