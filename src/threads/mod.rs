@@ -12,6 +12,7 @@
 //! # Not here
 //! Wakes and posts from other threads (`mailbox`), handles of a loop (`event_loop`).
 
+mod ferry;
 mod job;
 mod pool;
 mod send_local;
@@ -19,6 +20,7 @@ mod shared;
 mod to_thread;
 mod worker;
 
+pub(crate) use ferry::Ferry;
 pub use send_local::{SendLocal, send_local};
 pub use shared::default_limiter;
 pub use to_thread::{ToThread, to_thread};

@@ -194,11 +194,7 @@ fn futures_lite_block_on<F: Future>(future: F) -> F::Output {
 fn a_thousand_at_once_all_come_back_in_their_places() {
     within(async {
         let work = (0..1_000).map(|number| to_thread(move || number));
-        let numbers: Vec<_> = gather(work)
-            .await
-            .into_iter()
-            .map(Result::unwrap)
-            .collect();
+        let numbers: Vec<_> = gather(work).await.into_iter().map(Result::unwrap).collect();
         assert!(numbers.into_iter().eq(0..1_000));
     });
 }
