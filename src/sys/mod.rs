@@ -22,6 +22,7 @@
 
 use std::io;
 
+pub(crate) mod affinity;
 pub(crate) mod ancillary;
 pub(crate) mod child;
 pub(crate) mod datagram;
