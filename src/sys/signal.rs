@@ -155,8 +155,8 @@ impl Installed {
     /// One guard less.
     fn remove(&mut self, number: c_int) {
         self.guards -= 1;
-        if self.guards == 0 && replace_ours(number, &self.previous) {
-            INSTALLED.fetch_and(!bit(number), Ordering::Relaxed);
+        if self.guards == 0 {
+            replace_ours(number, &self.previous);
         }
     }
 }
@@ -255,8 +255,8 @@ fn call_former(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
     former(number, info, context);
 }
 
-/// Has the handler of `present` called after ours, if that leads into no circle. Relaxed: only
-/// who holds the lock of the record looks at the two masks.
+/// Has the handler of `present` called after ours, if that leads into no circle. Relaxed: who
+/// looks at the two masks holds the lock of the record.
 fn note_former(number: c_int, present: &libc::sigaction) {
     if INSTALLED.load(Ordering::Relaxed) & bit(number) != 0 && !is_ours(present) {
         COVERED.fetch_or(bit(number), Ordering::Relaxed);
@@ -288,7 +288,11 @@ fn give_back(number: c_int) {
 /// Ours only: false if it is another's.
 fn replace_ours(number: c_int, by: &libc::sigaction) -> bool {
     let is_present = exchange(number, None).is_ok_and(|present| is_ours(&present));
-    is_present && exchange(number, Some(by)).is_ok()
+    let is_replaced = is_present && exchange(number, Some(by)).is_ok();
+    if is_replaced {
+        INSTALLED.fetch_and(!bit(number), Ordering::Relaxed);
+    }
+    is_replaced
 }
 
 /// The present action, and another one instead if there is one given.

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst};
 
-use petla::signal::{SIGHUP, SIGINT, SIGUSR1, SIGUSR2, signals};
+use petla::signal::{SIGCHLD, SIGHUP, SIGINT, SIGUSR1, SIGUSR2, signals};
 use petla::{EventLoop, yield_now};
 
 use super::send::{action, dies_alone, raise, set_action};
@@ -189,6 +189,30 @@ fn a_forked_child_ends_by_the_signal_and_its_parent_hears_nothing() {
             }
             assert!(crate::common::poll_once(&mut stream.next()).is_pending());
         });
+    });
+}
+
+/// The child of a fork whose default was set by a signal that nobody took chains again.
+#[test]
+fn a_handler_is_called_too_where_the_default_was_before() {
+    succeeds_alone(|| {
+        let event_loop = EventLoop::new().unwrap();
+        event_loop.add_signal_handler(SIGCHLD, || ()).unwrap();
+        let child = fork();
+        if child == 0 {
+            exit_after(|| {
+                raise(SIGCHLD); // the default is to ignore it
+                assert_eq!(action(SIGCHLD), libc::SIG_DFL);
+                set_action(SIGCHLD, own as extern "C" fn(i32) as usize);
+                petla::run(async {
+                    let mut stream = signals([SIGCHLD]).unwrap();
+                    raise(SIGCHLD);
+                    assert_eq!(stream.next().await, Some(SIGCHLD));
+                    assert_eq!(SEEN.load(SeqCst), 1);
+                });
+            });
+        }
+        reap(child);
     });
 }
 
