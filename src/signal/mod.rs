@@ -183,6 +183,12 @@ impl Future for Next<'_> {
     }
 }
 
+impl Drop for Next<'_> {
+    fn drop(&mut self) {
+        self.signals.listener.forget_waker();
+    }
+}
+
 /// Waits for one SIGINT, Ctrl-C, that comes after the first poll.
 ///
 /// When the future is gone, and nobody else listens, Ctrl-C ends the process again: for a second

@@ -136,7 +136,8 @@ impl Installed {
     /// One guard more; gives what the last one puts back.
     fn add(&mut self, number: c_int) -> io::Result<libc::sigaction> {
         let present = exchange(number, None)?;
-        if self.guards == 0 || !is_ours(&present) {
+        note_cover(number, &present);
+        if self.guards == 0 {
             // Before ours is there: no signal shall pass the former handler by.
             note_former(number, &present);
         }
@@ -255,12 +256,16 @@ fn call_former(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
     former(number, info, context);
 }
 
-/// Has the handler of `present` called after ours, if that leads into no circle. Relaxed: who
-/// looks at the two masks holds the lock of the record.
-fn note_former(number: c_int, present: &libc::sigaction) {
+/// Is there another handler where ours was left? Relaxed: who looks at the two masks holds the
+/// lock of the record.
+fn note_cover(number: c_int, present: &libc::sigaction) {
     if INSTALLED.load(Ordering::Relaxed) & bit(number) != 0 && !is_ours(present) {
         COVERED.fetch_or(bit(number), Ordering::Relaxed);
     }
+}
+
+/// Has the handler of `present` called after ours, if that leads into no circle.
+fn note_former(number: c_int, present: &libc::sigaction) {
     let is_covered = COVERED.load(Ordering::Relaxed) & bit(number) != 0;
     let former = if is_covered { 0 } else { pack(present) };
     FORMER[place(number)].store(former, Ordering::Release);

@@ -132,6 +132,23 @@ fn a_handler_that_was_installed_over_ours_and_calls_it_makes_no_circle() {
 }
 
 #[test]
+fn a_handler_over_ours_does_not_cut_off_the_one_that_was_there_first() {
+    succeeds_alone(|| {
+        set_action(SIGUSR1, own as extern "C" fn(i32) as usize);
+        petla::run(async {
+            let _first = signals([SIGUSR1]).unwrap();
+            let over = chained as *const () as usize;
+            NEXT.store(install(SIGUSR1, over, libc::SA_SIGINFO), SeqCst);
+            raise(SIGUSR1);
+            assert_eq!(SEEN.load(SeqCst), 2, "theirs, ours, and the first");
+            let _second = signals([SIGUSR1]).unwrap();
+            raise(SIGUSR1);
+            assert_eq!(SEEN.load(SeqCst), 3, "ours, and the first");
+        });
+    });
+}
+
+#[test]
 fn a_handler_over_ours_makes_no_circle_in_a_forked_child() {
     succeeds_alone(|| {
         let over = chained as *const () as usize;
