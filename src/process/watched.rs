@@ -271,7 +271,7 @@ fn ended(error: io::Error) -> io::Error {
 }
 
 /// Where there is no pidfd. All else about children is tested through them, in `tests/processes`.
-#[cfg(all(test, not(petla_loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernel::{Kernel, Settings};
