@@ -2,11 +2,11 @@
 //!
 //! | what could go wrong | tests |
 //! | --- | --- |
-//! | bytes or the end are lost, or come twice | `what_is_written..`, `a_dropped..`, `read_to_end..` |
+//! | bytes or the end are lost, or come twice | `what_is_..`, `a_dropped..`, `read_to_end..` |
 //! | an edge is missed | `a_full..`, `marks_inside..`, `everything_goes_through..` |
 //! | the other end goes away | `a_reader_that_leaves..`, `nobody_can_write..` |
 //! | it is no pipe | `files_on_a_disk..`, `a_descriptor_that..`, `devices..`, `sockets..` |
-//! | the mode of a shared description | `an_end_for_a_child..`, `a_child_reads..` |
+//! | the mode of a shared description | `an_end_for_a_child..`, and `terminals.rs` |
 
 mod common;
 

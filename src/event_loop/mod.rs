@@ -21,6 +21,7 @@ mod loop_handle;
 mod models;
 mod remote_task;
 mod signals;
+mod workers;
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
@@ -35,6 +36,7 @@ pub use callback::CallHandle;
 pub use error::RunError;
 pub use loop_handle::{LoopClosed, LoopHandle};
 pub use remote_task::RemoteTask;
+pub use workers::{Worker, Workers};
 
 use crate::error::JoinError;
 use crate::kernel::source::Direction;

@@ -2,7 +2,7 @@
 //!
 //! # The map
 //! `pipe` the two ends of a pipe, also over descriptors from elsewhere · `ops` the futures of
-//! reading and writing, which sockets use too.
+//! reading and writing, which sockets use too · `terminal` descriptors that others share.
 //!
 //! # Not here
 //! Sockets (`net`), files (`fs`), buffers and lines (`streams`).
@@ -10,6 +10,7 @@
 
 pub(crate) mod ops;
 mod pipe;
+pub(crate) mod terminal;
 
 pub use ops::{Read, ReadExact, ReadToEnd, ReadVectored, Write, WriteAll, WriteVectored};
 pub use pipe::{PipeReader, PipeWriter, pipe};

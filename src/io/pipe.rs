@@ -19,7 +19,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use super::{Read, ReadExact, ReadToEnd, ReadVectored, Write, WriteAll, WriteVectored};
+use super::{Read, ReadExact, ReadToEnd, ReadVectored, Write, WriteAll, WriteVectored, terminal};
 use crate::kernel::source::{Kind, Source};
 use crate::sys::{pipe as calls, socket};
 
@@ -77,13 +77,15 @@ impl PipeReader {
     ///
     /// `fd` is an `OwnedFd`, or a `ChildStdout`, a `File`, anything that turns into one. It is set
     /// to non-blocking mode, **and so are its duplicates**: the mode belongs to the open file
-    /// description, which other processes may share.
+    /// description, which other processes may share. A terminal is opened anew instead, for
+    /// the shell and whoever else uses it must not find it in that mode.
     ///
     /// # Errors
     /// - `Unsupported`: it is a regular file, a directory or a disk, which are always ready, also
     ///   when reading them takes long: read those with [`fs`](crate::fs).
     /// - `InvalidInput`: it is not open for reading.
-    /// - `EBADF` and others of fcntl(2).
+    /// - `EBADF` and others of fcntl(2); for a terminal those of open(2): a program that changed
+    ///   its user may not be allowed to.
     ///
     /// The descriptor is closed then: give a `try_clone()` of it to keep it.
     ///
@@ -267,6 +269,9 @@ fn adopt(
     if !fits(calls::access(raw)?) {
         let message = format!("the descriptor is not open for {purpose}: open it with that mode");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    if terminal::is_shared(fd.as_fd()) {
+        return Ok(Source::new(terminal::open_own(fd.as_fd())?, Kind::File));
     }
     calls::set_nonblocking(raw, true)?;
     Ok(Source::adopted(fd, Kind::File))

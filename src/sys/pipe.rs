@@ -18,8 +18,10 @@
 //! # Not here
 //! Reading into several buffers: `socket::recv_vectored` is a readv(2), which serves all.
 
+use std::fs::OpenOptions;
 use std::io::{self, IoSlice};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 
 use libc::{c_int, c_void};
 
@@ -104,4 +106,22 @@ pub(crate) fn access(fd: RawFd) -> io::Result<Access> {
         read: opened && matches!(mode, libc::O_RDONLY | libc::O_RDWR),
         write: opened && matches!(mode, libc::O_WRONLY | libc::O_RDWR),
     })
+}
+
+/// Whether `fd` is the master of a pseudo-terminal: opening it anew would make another pair.
+pub(crate) fn is_pty_master(fd: RawFd) -> bool {
+    let mut number: libc::c_uint = 0;
+    // SAFETY: Slices; TIOCGPTN writes one unsigned number.
+    unsafe { libc::ioctl(fd, libc::TIOCGPTN, &raw mut number) == 0 }
+}
+
+/// Opens what `fd` refers to once more: another open file description, which is non-blocking,
+/// of the same terminal or pipe.
+pub(crate) fn open_again(fd: RawFd) -> io::Result<OwnedFd> {
+    let access = access(fd)?;
+    faults::at("open")?;
+    let mut options = OpenOptions::new();
+    options.read(access.read).write(access.write);
+    options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    Ok(options.open(format!("/proc/self/fd/{fd}"))?.into())
 }

@@ -38,8 +38,8 @@ pub(crate) const BUFFERS_MAX: usize = 1024;
 /// A socket option whose value is an `int`.
 #[derive(Clone, Copy)]
 pub(crate) struct IntOption {
-    level: c_int,
-    name: c_int,
+    pub(super) level: c_int,
+    pub(super) name: c_int,
 }
 
 pub(crate) const REUSE_ADDR: IntOption = socket_option(libc::SO_REUSEADDR);
@@ -99,6 +99,15 @@ pub(crate) fn bind(fd: RawFd, address: &Address) -> io::Result<()> {
     let pointer = address.bytes.as_ptr().cast();
     // SAFETY: Slices; `len` of `address.bytes` is written, aligned as a `sockaddr` must be.
     check(unsafe { libc::bind(fd, pointer, address.len) }).map(drop)
+}
+
+/// Whether an error of [`open`] or [`bind`] says that this machine has no such address, or none of
+/// its family.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT)
+    )
 }
 
 /// Lets up to `backlog` connections wait for `accept` (the kernel's `somaxconn` caps it).

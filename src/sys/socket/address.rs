@@ -47,15 +47,24 @@ const _: () = assert!(size_of::<sockaddr_un>() <= CAPACITY);
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(8))]
 pub(crate) struct Address {
-    pub(super) bytes: [u8; CAPACITY],
-    pub(super) len: socklen_t,
+    pub(in crate::sys) bytes: [u8; CAPACITY],
+    pub(in crate::sys) len: socklen_t,
 }
 
 impl Address {
     /// Room for the kernel to write an address into.
-    pub(super) const EMPTY: Address = Address {
+    pub(in crate::sys) const EMPTY: Address = Address {
         bytes: [0; CAPACITY],
         len: CAPACITY as socklen_t,
+    };
+
+    /// No address of the Unix family: what a socket has before it is bound.
+    pub(crate) const UNNAMED: Address = {
+        let mut address = Address::EMPTY;
+        let [low, high] = (libc::AF_UNIX as u16).to_ne_bytes();
+        (address.bytes[0], address.bytes[1]) = (low, high);
+        address.len = PATH as socklen_t;
+        address
     };
 
     fn new(family: c_int, len: usize) -> Address {
@@ -65,6 +74,11 @@ impl Address {
         };
         address.put(0, &(family as u16).to_ne_bytes());
         address
+    }
+
+    /// No address: connecting to it ends a connection.
+    pub(crate) fn none() -> Address {
+        Address::new(libc::AF_UNSPEC, size_of::<sockaddr_in>())
     }
 
     fn put(&mut self, at: usize, field: &[u8]) {
@@ -77,13 +91,17 @@ impl Address {
         field
     }
 
-    pub(super) fn family(&self) -> c_int {
+    pub(in crate::sys) fn family(&self) -> c_int {
         c_int::from(u16::from_ne_bytes(self.field(0)))
     }
 
     /// Whether it is an IPv4 or IPv6 address: then its socket speaks TCP.
     pub(crate) fn is_inet(&self) -> bool {
         matches!(self.family(), libc::AF_INET | libc::AF_INET6)
+    }
+
+    pub(crate) fn is_v6(&self) -> bool {
+        self.family() == libc::AF_INET6
     }
 
     /// A file system path, an abstract name, or (unnamed) none.
@@ -121,8 +139,9 @@ impl Address {
 
     /// The same as a Unix address. A peer may have bound itself to a path one byte longer
     /// than [`UnixAddr`] can hold; it shows as unnamed, as its connection must not be lost.
+    /// Of a datagram's sender without a name the kernel writes no address at all.
     pub(crate) fn to_unix(self) -> io::Result<UnixAddr> {
-        if self.family() != libc::AF_UNIX {
+        if self.len > 0 && self.family() != libc::AF_UNIX {
             return Err(wrong_family("a Unix"));
         }
         let end = (self.len as usize).clamp(PATH, CAPACITY);
