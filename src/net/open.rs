@@ -114,8 +114,8 @@ impl Bind<TcpListener> {
         self
     }
 
-    /// Listens on all of the addresses, with one port for all those whose port is 0. An address that this
-    /// machine does not have is passed over if another one can be had.
+    /// Listens on all of the addresses, with one port for all those whose port is 0. An address
+    /// that this machine does not have is passed over if another one can be had.
     pub(crate) fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<TcpListener>>> {
         let mut list = Vec::new();
         for address in ready!(self.addresses.poll(cx))? {
