@@ -384,7 +384,8 @@ impl Drop for Wait<'_> {
 #[cold]
 fn wrong_loop() -> io::Error {
     io::Error::other(
-        "this descriptor belongs to another event loop: use it on the thread of that loop",
+        "this descriptor belongs to another event loop: use it on the thread of that loop, or \
+         move it here with from_std(socket.into_std())",
     )
 }
 

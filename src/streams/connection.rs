@@ -54,6 +54,8 @@ pub(super) struct Connection {
 #[derive(Debug)]
 struct Out {
     unsent: Buffer,
+    /// How many bytes the system took.
+    sent: u64,
     high: usize,
     low: usize,
     /// What is to come when nothing is unsent.
@@ -85,6 +87,7 @@ impl Connection {
     pub(super) fn new(link: Link) -> Connection {
         let out = Out {
             unsent: Buffer::default(),
+            sent: 0,
             high: HIGH,
             low: LOW,
             wanted: End::Open,
@@ -125,6 +128,11 @@ impl Connection {
         self.out.borrow().unsent.len()
     }
 
+    /// How many bytes the system took so far.
+    pub(super) fn sent(&self) -> u64 {
+        self.out.borrow().sent
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.out.borrow().wanted == End::Closed
     }
@@ -150,6 +158,31 @@ impl Connection {
     pub(super) fn write_vectored(self: &Rc<Self>, pieces: &[IoSlice<'_>]) {
         self.out.borrow_mut().write_vectored(self.source(), pieces);
         self.flush();
+    }
+
+    /// Can more be sent?
+    pub(super) fn check_open(&self) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        out.verdict()?;
+        if out.wanted != End::Open {
+            let message = "this writer is closed: nothing more can be sent";
+            return Err(io::Error::new(ErrorKind::BrokenPipe, message));
+        }
+        Ok(())
+    }
+
+    /// Lets `fill` put bytes where those are that are to be sent; there are none now. They are
+    /// sent by `poll_send`, or after `flush`.
+    pub(super) fn fill_unsent<R>(&self, fill: impl FnOnce(&mut Buffer) -> R) -> R {
+        let mut out = self.out.borrow_mut();
+        let filled = fill(&mut out.unsent);
+        out.unsent.release();
+        filled
+    }
+
+    /// Counts bytes that were sent past the buffer.
+    pub(super) fn note_sent(&self, n: usize) {
+        self.out.borrow_mut().sent += n as u64;
     }
 
     /// Ends the sending direction as soon as nothing is unsent.
@@ -256,8 +289,7 @@ impl Connection {
             }
             match ready!(poll_write(wait, cx, out.unsent.data())) {
                 Ok(n) => {
-                    out.unsent.consume(n);
-                    let end = out.end();
+                    let end = out.sent(n);
                     drop(out);
                     self.shut(end);
                 }
@@ -345,7 +377,10 @@ impl Out {
             return Some(0);
         }
         match call() {
-            Ok(n) => Some(n),
+            Ok(n) => {
+                self.sent += n as u64;
+                Some(n)
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Some(0),
             Err(error) if error.raw_os_error().is_some() => {
                 self.fail(error);
@@ -354,6 +389,13 @@ impl Out {
             // Not on its loop: whoever waits for the bytes will be told.
             Err(_) => Some(0),
         }
+    }
+
+    /// Says what is to be ended now.
+    fn sent(&mut self, n: usize) -> Option<Shutdown> {
+        self.unsent.consume(n);
+        self.sent += n as u64;
+        self.end()
     }
 
     /// What is to be ended now, if nothing is unsent.

@@ -121,8 +121,8 @@ impl Input {
         received.map(|result| self.note(result))
     }
 
-    /// Receives into memory of the caller, past the buffer, which is empty.
-    fn poll_read(
+    /// Receives into memory of the caller, past the buffer, which is empty; 0 is the end.
+    pub(super) fn poll_read(
         &mut self,
         wait: &mut Wait<'_>,
         cx: &mut Context<'_>,

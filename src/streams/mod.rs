@@ -16,6 +16,7 @@
 //! `buffer` bytes in, bytes out · `search` separators across pieces · `input` what was received ·
 //! `reader`, `reads`, `lines` its public face · `link` the descriptor · `connection` the link, and
 //! what is to be sent · `writer` its public face · `convert` from sockets and pipes, and back ·
+//! `copy`, `copy_bidirectional` from one connection to another · `send_file` from a file ·
 //! `server` listening, and a task for each connection · `error`.
 //!
 //! # Not here
@@ -25,6 +26,8 @@
 mod buffer;
 mod connection;
 mod convert;
+mod copy;
+mod copy_bidirectional;
 mod error;
 mod input;
 mod lines;
@@ -32,6 +35,7 @@ mod link;
 mod reader;
 mod reads;
 mod search;
+mod send_file;
 mod server;
 mod writer;
 
@@ -43,10 +47,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+pub use copy::{Copy, copy};
+pub use copy_bidirectional::{CopyBidirectional, copy_bidirectional};
 pub use error::ReadError;
 pub use lines::Lines;
 pub use reader::StreamReader;
 pub use reads::{Read, ReadExact, ReadLine, ReadUntil};
+pub use send_file::SendFile;
 pub use server::{Listeners, Server, StartServer, serve, start_server, start_unix_server};
 pub use writer::{Drain, StreamWriter, WaitClosed};
 

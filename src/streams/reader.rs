@@ -14,7 +14,7 @@ use std::rc::Rc;
 use super::connection::Connection;
 use super::input::Input;
 use super::{Lines, Read, ReadExact, ReadLine, ReadUntil};
-use crate::kernel::source::Direction;
+use crate::kernel::source::{Direction, Wait};
 
 /// The receiving half of a connection; from [`open_connection`](super::open_connection), or given
 /// to the handler of a [`Server`](super::Server).
@@ -65,6 +65,12 @@ impl StreamReader {
     pub(super) fn new(connection: Rc<Connection>) -> StreamReader {
         let input = Input::new();
         StreamReader { connection, input }
+    }
+
+    /// What a future needs to read.
+    pub(super) fn parts(&mut self) -> (Wait<'_>, &mut Input) {
+        let wait = self.connection.source().wait(Direction::Read);
+        (wait, &mut self.input)
     }
 
     pub(super) fn connection(&self) -> &Rc<Connection> {

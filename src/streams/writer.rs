@@ -10,10 +10,12 @@ use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use super::SendFile;
 use super::connection::{Connection, End};
 use crate::kernel::source::{Direction, Wait};
 
@@ -74,6 +76,12 @@ pub struct StreamWriter {
 impl StreamWriter {
     pub(super) fn new(connection: Rc<Connection>) -> StreamWriter {
         StreamWriter { connection }
+    }
+
+    /// What a future needs to send.
+    pub(super) fn parts(&mut self) -> (Wait<'_>, &Rc<Connection>) {
+        let wait = self.connection.source().wait(Direction::Write);
+        (wait, &self.connection)
     }
 
     pub(super) fn connection(&self) -> &Rc<Connection> {
@@ -143,6 +151,63 @@ impl StreamWriter {
             connection: &self.connection,
             rest: None,
         }
+    }
+
+    /// Sends `count` bytes of a file, from `offset` on, behind what was written before. They go
+    /// from the system's cache to the connection, and not through this process (sendfile(2)).
+    ///
+    /// Ends when the system has taken them all. The position of the file does not matter and is not
+    /// changed. Where sendfile(2) refuses the file, as it does some of /proc, it is read instead.
+    ///
+    /// What is not in the cache is read from the disk **while the loop stands still**, up to 256
+    /// KiB a call. For files on slow disks read in a thread, and [`write`](StreamWriter::write).
+    ///
+    /// # Errors
+    /// - `UnexpectedEof` if the file ends before; the message says after how many bytes.
+    /// - Those of [`drain`](StreamWriter::drain); `BrokenPipe` if the writer is closed already.
+    /// - Those of reading the file: `EISDIR`, `ESPIPE` for what has no positions, `EIO`.
+    ///
+    /// [`SendFile::sent`] says how much was sent before.
+    ///
+    /// # Cancel safety
+    /// **Loses data**: a part may be sent, which [`SendFile::sent`] counts; what was read of a file
+    /// that sendfile(2) refuses is [`unsent`](StreamWriter::unsent) besides, and sent by itself.
+    ///
+    /// # asyncio
+    /// `loop.sendfile(transport, file, offset, count)`, which ends without an error where the file
+    /// does.
+    ///
+    /// # Examples
+    /// ```
+    /// use petla::net::TcpListener;
+    /// use petla::streams::open_connection;
+    /// use std::fs::File;
+    ///
+    /// petla::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let (_reader, mut writer) = open_connection(listener.local_addr()?).await?;
+    ///     let (peer, _) = listener.accept().await?;
+    ///
+    ///     let file = File::open(std::env::current_exe()?)?;
+    ///     writer.write(b"the file: ");
+    ///     writer.send_file(&file, 1, 3).await?;
+    ///
+    ///     let mut buf = [0; 13];
+    ///     peer.read_exact(&mut buf).await?;
+    ///     assert_eq!(&buf, b"the file: ELF");
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "sendfile")]
+    pub fn send_file<'a>(
+        &'a mut self,
+        file: &'a impl AsFd,
+        offset: u64,
+        count: u64,
+    ) -> SendFile<'a> {
+        let (wait, connection) = self.parts();
+        SendFile::new(connection, wait, file.as_fd(), offset, count)
     }
 
     /// The peer reads the end of the stream, after everything that was written. Reading goes on.
