@@ -15,8 +15,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
 use std::os::fd::AsFd;
 use std::task::Poll;
 
-use common::{Bell, LONG, poll_once, within_io as within};
-use petla::net::{UdpSocket, lookup_host};
+use common::{Bell, LONG, poll_once, succeeds_alone, within_io as within};
+use petla::net::{UdpSocket, UnixDatagram, lookup_host};
 
 const HERE: &str = "127.0.0.1:0";
 
@@ -440,6 +440,59 @@ fn names_are_looked_up_for_datagrams_too() {
         client.send(b"by name").await?;
         assert_eq!(server.recv(&mut [0; 64]).await?.len, 7);
         Ok(())
+    });
+}
+
+#[test]
+fn no_free_descriptor_is_an_error_that_leaves_nothing_open() {
+    succeeds_alone(|| {
+        let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let limit = |descriptors| {
+            let limit = libc::rlimit {
+                rlim_cur: descriptors,
+                rlim_max: 4096,
+            };
+            // SAFETY: the structure lives.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+        };
+        within(async {
+            let before = count();
+            limit(3);
+            let refused = [
+                UdpSocket::bind(HERE).await.map(drop),
+                UnixDatagram::unbound().map(drop),
+                UnixDatagram::pair().map(drop),
+            ];
+            limit(1024);
+            for refused in refused {
+                assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EMFILE));
+            }
+            assert_eq!(count(), before);
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn what_fails_to_open_is_closed_again() {
+    succeeds_alone(|| {
+        let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        within(async {
+            let taken = UdpSocket::bind(HERE).await?;
+            let before = count();
+            for _ in 0..10 {
+                UdpSocket::bind(taken.local_addr()?).await.unwrap_err();
+                UnixDatagram::bind("/no/such/folder/socket")
+                    .await
+                    .unwrap_err();
+                UnixDatagram::bind("/")
+                    .replace_stale(true)
+                    .await
+                    .unwrap_err();
+            }
+            assert_eq!(count(), before);
+            Ok(())
+        });
     });
 }
 

@@ -147,6 +147,23 @@ fn a_receivers_full_queue_makes_a_connected_sender_wait_for_room() {
 }
 
 #[test]
+fn a_full_send_buffer_makes_one_of_a_pair_wait_for_room() {
+    within(async {
+        let (left, right) = UnixDatagram::pair()?;
+        let queued = fill(|| left.try_send(&[1; 1000]));
+        let task = petla::spawn(async move { left.send(b"last").await });
+        petla::yield_now().await;
+        let mut buf = [0; 1000];
+        for _ in 0..queued {
+            assert_eq!(right.recv(&mut buf).await?.len, 1000);
+        }
+        assert_eq!(right.recv(&mut buf).await?.len, 4);
+        assert_eq!(task.await??, 4);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_receivers_full_queue_does_not_strand_a_sender_without_a_peer() {
     // To a socket that is not connected the kernel announces no room.
     within(async {
