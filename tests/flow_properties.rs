@@ -61,40 +61,33 @@ macro_rules! flow_test {
     ($name:ident, $writer:ty, $reader:ty, $ends:expr) => {
         async fn $name(steps: Vec<Step>) -> io::Result<()> {
             let (writer, reader): ($writer, $reader) = $ends;
-            let (mut model, mut next) = (VecDeque::new(), 0_u8);
-            let mut fresh = |len: usize| -> Vec<u8> {
-                let bytes = (0..len)
-                    .map(|n| next.wrapping_add((n % 251) as u8))
-                    .collect();
-                next = next.wrapping_add(97);
-                bytes
-            };
+            let mut model = Model::default();
             let mut buf = vec![0; 90_000];
             for step in steps {
                 match step {
                     Step::Write(len) => {
-                        let data = fresh(len);
+                        let data = model.fresh(len);
                         if let Poll::Ready(n) = once(writer.write(&data)) {
-                            model.extend(&data[..n?]);
+                            model.took(&data[..n?]);
                         }
                     }
                     Step::WriteVectored(first, second) => {
-                        let data = fresh(first + second);
+                        let data = model.fresh(first + second);
                         let (first, second) = data.split_at(first);
                         let parts = [IoSlice::new(first), IoSlice::new(second)];
                         if let Poll::Ready(n) = once(writer.write_vectored(&parts)) {
-                            model.extend(&data[..n?]);
+                            model.took(&data[..n?]);
                         }
                     }
                     Step::WriteAll(len) => {
-                        let data = fresh(len);
+                        let data = model.fresh(len);
                         let mut write = writer.write_all(&data);
                         let _ = poll_once(&mut write);
-                        model.extend(&data[..write.written()]);
+                        model.took(&data[..write.written()]);
                     }
                     Step::Read(len) => {
                         if let Poll::Ready(n) = once(reader.read(&mut buf[..len])) {
-                            compare(&mut model, &buf[..n?]);
+                            model.gave(&buf[..n?]);
                         }
                     }
                     Step::ReadExact(len) => {
@@ -102,17 +95,16 @@ macro_rules! flow_test {
                         let _ = poll_once(&mut read);
                         let filled = read.filled();
                         drop(read);
-                        compare(&mut model, &buf[..filled]);
+                        model.gave(&buf[..filled]);
                     }
-                    Step::WriteInto if model.is_empty() => {
-                        let data = fresh(100);
+                    Step::WriteInto if model.bytes.is_empty() => {
+                        let data = model.fresh(100);
                         let n = writer.write(&data).await?;
-                        model.extend(&data[..n]);
+                        model.took(&data[..n]);
                     }
-                    Step::ReadSome(len) if !model.is_empty() => {
+                    Step::ReadSome(len) if !model.bytes.is_empty() => {
                         let n = reader.read(&mut buf[..len]).await?;
-                        assert!(n > 0);
-                        compare(&mut model, &buf[..n]);
+                        model.gave(&buf[..n]);
                     }
                     Step::WriteInto | Step::ReadSome(_) => {}
                     Step::Turn => petla::sleep(std::time::Duration::ZERO).await,
@@ -120,21 +112,42 @@ macro_rules! flow_test {
             }
             drop(writer);
             while let n @ 1.. = reader.read(&mut buf).await? {
-                compare(&mut model, &buf[..n]);
+                model.gave(&buf[..n]);
             }
-            assert!(model.is_empty(), "{} bytes are lost", model.len());
+            assert!(model.bytes.is_empty(), "bytes are lost");
             Ok(())
         }
     };
 }
 
-#[track_caller]
-fn compare(model: &mut VecDeque<u8>, got: &[u8]) {
-    assert!(got.len() <= model.len(), "bytes out of nowhere");
-    assert!(
-        model.drain(..got.len()).eq(got.iter().copied()),
-        "other bytes"
-    );
+/// The bytes on their way.
+#[derive(Default)]
+struct Model {
+    bytes: VecDeque<u8>,
+    next: u8,
+}
+
+impl Model {
+    /// Bytes to write, unlike those before them.
+    fn fresh(&mut self, len: usize) -> Vec<u8> {
+        self.next = self.next.wrapping_add(97);
+        (0..len)
+            .map(|n| self.next.wrapping_add((n % 251) as u8))
+            .collect()
+    }
+
+    fn took(&mut self, sent: &[u8]) {
+        self.bytes.extend(sent);
+    }
+
+    #[track_caller]
+    fn gave(&mut self, got: &[u8]) {
+        assert!(got.len() <= self.bytes.len(), "bytes out of nowhere");
+        assert!(
+            self.bytes.drain(..got.len()).eq(got.iter().copied()),
+            "other bytes"
+        );
+    }
 }
 
 flow_test!(through_a_pipe, PipeWriter, PipeReader, {
