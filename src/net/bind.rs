@@ -120,7 +120,7 @@ impl Options {
 }
 
 /// Options that several kinds of sockets have.
-macro_rules! options {
+macro_rules! bind_options {
     (backlog $socket:ident) => {
         impl Bind<$socket> {
             /// How many connections may wait to be accepted; 1024 unless told.
@@ -189,12 +189,12 @@ macro_rules! options {
     };
 }
 
-options!(backlog TcpListener);
-options!(inet TcpListener);
-options!(inet UdpSocket);
-options!(backlog UnixListener);
-options!(unix UnixListener);
-options!(unix UnixDatagram);
+bind_options!(backlog TcpListener);
+bind_options!(inet TcpListener);
+bind_options!(inet UdpSocket);
+bind_options!(backlog UnixListener);
+bind_options!(unix UnixListener);
+bind_options!(unix UnixDatagram);
 
 impl<T> Future for Bind<T> {
     type Output = io::Result<T>;
