@@ -35,6 +35,7 @@ mod idle;
 mod interrupt;
 mod main_task;
 mod node;
+mod outside;
 mod poll;
 mod settings;
 mod shutdown;
@@ -61,7 +62,7 @@ use crate::reactor::Reactor;
 use crate::run_queue::RunQueue;
 use crate::sys;
 use crate::sys::epoll::{Epoll, Events};
-use crate::sys::process::{fork_count, watch_forks};
+use crate::sys::process::fork_count;
 use crate::task::report::{self, Report};
 use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
@@ -73,6 +74,7 @@ use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};
 use interrupt::Interrupts;
 pub(crate) use node::{Cleaner, Node, clean_up};
+pub(crate) use outside::{Outside, Trace};
 pub(crate) use settings::{CLEANUP_LIMIT, Settings};
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};
@@ -120,6 +122,7 @@ pub(crate) struct Kernel {
     /// Time stands still for good, so clean-ups that wait for it will not end.
     given_up: Cell<bool>,
     idlers: Idlers,
+    outsides: outside::Outsides,
     stop_when_stuck: bool,
     debug: Cell<bool>,
     /// Has it a seed, or is it in debug mode? Then its batches are not the common ones.
@@ -136,7 +139,7 @@ pub(crate) struct Kernel {
 
 impl Kernel {
     pub(crate) fn new(settings: Settings) -> io::Result<Rc<Kernel>> {
-        watch_forks(forget_after_fork)?;
+        watch_forks()?;
         let epoll = Epoll::new()?;
         let (mailbox, id) = mailbox::claim()?;
         // From here on an error must give the table entry back: Drop does, once it is a Kernel.
@@ -162,6 +165,7 @@ impl Kernel {
             cleanup_limit: settings.cleanup_limit,
             given_up: Cell::new(false),
             idlers: Idlers::default(),
+            outsides: outside::Outsides::default(),
             stop_when_stuck: settings.stop_when_stuck,
             debug: Cell::default(),
             is_observed: Cell::default(),
@@ -319,6 +323,11 @@ fn no_loop(what: &str) -> ! {
         "{what} needs a running event loop on this thread ({}): call it inside `petla::run(..)`",
         Location::caller()
     )
+}
+
+/// From now on forks are counted (`sys::fork_count`).
+pub(crate) fn watch_forks() -> io::Result<()> {
+    sys::process::watch_forks(forget_after_fork)
 }
 
 /// The child of a fork starts without a loop; what it inherited belongs to the parent.
