@@ -11,12 +11,12 @@
 mod common;
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
 use std::os::fd::AsFd;
 use std::task::Poll;
 
 use common::{Bell, LONG, poll_once, succeeds_alone, within_io as within};
-use petla::net::{UdpSocket, UnixDatagram, lookup_host};
+use petla::net::{UdpSocket, UnixDatagram, lookup_addr, lookup_host};
 
 const HERE: &str = "127.0.0.1:0";
 
@@ -332,6 +332,17 @@ fn names_are_looked_up_for_datagrams_too() {
         client.connect(("localhost", port)).await?;
         client.send(b"by name").await?;
         assert_eq!(server.recv(&mut [0; 64]).await?.len, 7);
+        Ok(())
+    });
+}
+
+#[test]
+fn an_address_has_a_name_or_an_error_that_says_whose() {
+    within(async {
+        match lookup_addr(Ipv4Addr::LOCALHOST).await {
+            Ok(name) => assert!(lookup_host((name, 1)).await.is_ok()),
+            Err(error) => assert!(error.to_string().contains("127.0.0.1"), "{error}"),
+        }
         Ok(())
     });
 }
