@@ -25,7 +25,7 @@ const NAME_MAX: usize = 1025;
 pub(crate) fn name_of(address: &Address) -> io::Result<String> {
     faults::at("getnameinfo")?;
     let mut name = [0_u8; NAME_MAX];
-    // SAFETY: Slices; `len` bytes of the address are written, and no name of a service is asked for.
+    // SAFETY: Slices; `len` bytes of the address are written. No service is asked for.
     let failed = unsafe {
         libc::getnameinfo(
             address.bytes.as_ptr().cast(),
