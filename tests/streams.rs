@@ -4,12 +4,16 @@ mod common;
 
 #[path = "streams/closing.rs"]
 mod closing;
+#[path = "streams/convert.rs"]
+mod convert;
 #[path = "streams/limits.rs"]
 mod limits;
 #[path = "streams/reading.rs"]
 mod reading;
 #[path = "streams/trouble.rs"]
 mod trouble;
+#[path = "streams/vectored.rs"]
+mod vectored;
 #[path = "streams/writing.rs"]
 mod writing;
 

@@ -1,9 +1,11 @@
 //! The load generator: a bare epoll client, the same for every server.
 //!
-//! Each connection has one request under way. A request is 64 bytes that occur only once; the
-//! answer must be the same 64 bytes, or the process fails. The process prints a line when it is
-//! warm, waits for a line, measures, and prints the result as six numbers: requests, nanoseconds,
-//! p50, p99 and p99.9 of the latency in nanoseconds, and its own CPU time in nanoseconds.
+//! Each connection has one request under way, or a batch of several: sent in one piece, the next
+//! when all are answered, as a client does that pipelines. A request is 64 bytes that occur only
+//! once; the answer must be the same 64 bytes, or the process fails. When it is warm, the process
+//! prints how many requests that took, waits for a line, measures, and prints the result as six
+//! numbers: requests, nanoseconds, p50, p99 and p99.9 of a batch's latency in nanoseconds, and its
+//! own CPU time in nanoseconds.
 //!
 //! # Invariants
 //! - **Accepted**: a connection answers once before the next one is opened, so that the server's
@@ -23,8 +25,8 @@ use petla_bench::sys::{self, EVENTS, Epoll, Event};
 
 /// A small request, as of a cache or a game: the cost is all overhead.
 const MESSAGE: usize = 64;
-/// As numbers.
-const WORDS: usize = MESSAGE / size_of::<u64>();
+/// The largest batch.
+pub(crate) const BATCH_MAX: usize = 16;
 
 /// How long a server may stay silent.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,10 +38,10 @@ const WARM_UP_SECONDS: f64 = 0.1;
 const LATENCIES: usize = 500_000;
 
 /// Connects, warms up, measures for `seconds` on request, prints.
-pub(crate) fn run(port: u16, connections: usize, seconds: f64) -> io::Result<()> {
-    let mut load = Load::connect(port, connections)?;
-    load.requests(WARM_UP_SECONDS.min(seconds))?;
-    println!("0");
+pub(crate) fn run(port: u16, connections: usize, batch: usize, seconds: f64) -> io::Result<()> {
+    let mut load = Load::connect(port, connections, batch)?;
+    let before = load.requests(WARM_UP_SECONDS.min(seconds))?.len() + connections;
+    println!("{}", before * batch);
     io::stdin().read_line(&mut String::new())?;
 
     let (start, used) = (Instant::now(), sys::cpu_time());
@@ -50,7 +52,7 @@ pub(crate) fn run(port: u16, connections: usize, seconds: f64) -> io::Result<()>
     let (p50, p99, p999) = (at(0.5), at(0.99), at(0.999));
     println!(
         "{} {} {p50} {p99} {p999} {}",
-        latencies.len(),
+        latencies.len() * batch,
         elapsed.as_nanos(),
         used.as_nanos()
     );
@@ -64,11 +66,11 @@ struct Load {
 }
 
 impl Load {
-    fn connect(port: u16, count: usize) -> io::Result<Load> {
+    fn connect(port: u16, count: usize, batch: usize) -> io::Result<Load> {
         let epoll = Epoll::new()?;
         let mut connections = Vec::with_capacity(count);
         for id in 0..count as u64 {
-            let mut connection = Connection::open(port, id)?;
+            let mut connection = Connection::open(port, id, batch)?;
             connection.stream.set_read_timeout(Some(PATIENCE))?;
             connection.send(Instant::now())?;
             while !connection.receive()? {}
@@ -120,34 +122,39 @@ impl Load {
 struct Connection {
     stream: TcpStream,
     id: u64,
-    /// Requests sent.
+    /// Batches sent.
     count: u64,
     sent_at: Instant,
-    answer: [u8; MESSAGE],
+    /// Bytes of a batch.
+    size: usize,
+    answer: [u8; MESSAGE * BATCH_MAX],
     /// How much of the answer has come.
     length: usize,
 }
 
 impl Connection {
-    fn open(port: u16, id: u64) -> io::Result<Connection> {
+    fn open(port: u16, id: u64, batch: usize) -> io::Result<Connection> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_nodelay(true)?;
-        let (sent_at, answer) = (Instant::now(), [0; MESSAGE]);
+        let (sent_at, answer) = (Instant::now(), [0; MESSAGE * BATCH_MAX]);
         Ok(Connection {
             stream,
             id,
             count: 0,
             sent_at,
+            size: MESSAGE * batch.clamp(1, BATCH_MAX),
             answer,
             length: 0,
         })
     }
 
     /// Bytes that no other request of this run has.
-    fn message(&self) -> [u8; MESSAGE] {
-        let mut message = [0; MESSAGE];
-        for (index, bytes) in message.chunks_exact_mut(size_of::<u64>()).enumerate() {
-            let word = (self.id << 32 | self.count) * WORDS as u64 + index as u64;
+    fn message(&self) -> [u8; MESSAGE * BATCH_MAX] {
+        let mut message = [0; MESSAGE * BATCH_MAX];
+        let words = (self.size / size_of::<u64>()) as u64;
+        let used = message[..self.size].chunks_exact_mut(size_of::<u64>());
+        for (index, bytes) in used.enumerate() {
+            let word = (self.id << 32 | self.count) * words + index as u64;
             bytes.copy_from_slice(&word.to_le_bytes());
         }
         message
@@ -159,12 +166,12 @@ impl Connection {
         self.sent_at = now;
         let message = self.message();
         // The buffer of the socket is empty, as the last request was answered.
-        self.stream.write_all(&message)
+        self.stream.write_all(&message[..self.size])
     }
 
     /// Whether the answer is complete, and right.
     fn receive(&mut self) -> io::Result<bool> {
-        match self.stream.read(&mut self.answer[self.length..]) {
+        match self.stream.read(&mut self.answer[self.length..self.size]) {
             Ok(0) => {
                 return Err(io::Error::new(
                     ErrorKind::UnexpectedEof,
@@ -175,10 +182,10 @@ impl Connection {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(error),
         }
-        if self.length < MESSAGE {
+        if self.length < self.size {
             return Ok(false);
         }
-        if self.answer != self.message() {
+        if self.answer[..self.size] != self.message()[..self.size] {
             return Err(io::Error::new(
                 ErrorKind::InvalidData,
                 "the answer is not the request",

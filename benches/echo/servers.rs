@@ -10,6 +10,7 @@
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
+use std::time::Duration;
 
 use async_io::Async;
 use petla_bench::runtimes::{
@@ -18,18 +19,23 @@ use petla_bench::runtimes::{
 };
 use petla_bench::sys::{self, Epoll};
 
-/// More than a request, as a server does not know how much comes.
-const BUFFER: usize = 1024;
+/// More than the largest batch of requests, as a server does not know how much comes.
+const BUFFER: usize = 2048;
 
 /// The server that the others are compared with.
 pub(crate) const BARE: &str = "bare epoll";
 
+/// The one that takes the whole CPU while it waits, so it is shown for one connection alone.
+pub(crate) const SPINNING: &str = "petla, spinning";
+
 type Server = fn(TcpListener) -> io::Result<()>;
 
 /// All of them, by name.
-pub(crate) const SERVERS: [(&str, Server); 6] = [
+pub(crate) const SERVERS: [(&str, Server); 8] = [
     (BARE, bare_epoll),
     (Petla::NAME, petla),
+    ("petla streams", petla_streams),
+    (SPINNING, petla_spinning),
     (TokioLocal::NAME, tokio_local),
     (TokioCurrentThread::NAME, tokio_current),
     (Smol::NAME, smol),
@@ -71,13 +77,39 @@ fn echo_once(connection: &mut TcpStream, buffer: &mut [u8; BUFFER]) -> io::Resul
 }
 
 fn petla(listener: TcpListener) -> io::Result<()> {
+    petla::run(petla_accept(listener))
+}
+
+/// A server with a list of its clients, and connections with buffers.
+fn petla_streams(listener: TcpListener) -> io::Result<()> {
     petla::run(async {
         let listener = petla::net::TcpListener::from_std(listener)?;
-        loop {
-            let (connection, _) = listener.accept().await?;
-            petla::spawn(petla_echo(connection)).detach();
-        }
+        let server = petla::streams::serve(listener, async |mut reader, mut writer| {
+            let mut buffer = [0; BUFFER];
+            while let count @ 1.. = reader.read(&mut buffer).await? {
+                writer.write(&buffer[..count]);
+                writer.drain().await?;
+            }
+            Ok(())
+        });
+        server.await?.serve_forever().await
     })
+}
+
+/// It asks the system again and again for a while before it goes to sleep.
+fn petla_spinning(listener: TcpListener) -> io::Result<()> {
+    let builder = petla::EventLoop::builder().spin(Duration::from_micros(200));
+    builder
+        .build()?
+        .run_until_complete(petla_accept(listener))?
+}
+
+async fn petla_accept(listener: TcpListener) -> io::Result<()> {
+    let listener = petla::net::TcpListener::from_std(listener)?;
+    loop {
+        let (connection, _) = listener.accept().await?;
+        petla::spawn(petla_echo(connection)).detach();
+    }
 }
 
 async fn petla_echo(connection: petla::net::TcpStream) {

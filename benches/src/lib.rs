@@ -20,7 +20,7 @@
 //!   threads of a workload of two threads are pinned to one each.
 //!
 //! # Not here
-//! The workloads (a file a subject, beside this directory) and the echo benchmark's processes.
+//! The workloads (a file a subject, beside this directory).
 
 pub mod combinators;
 pub mod events;
@@ -34,6 +34,7 @@ pub mod runtimes;
 pub mod sys;
 pub mod table;
 pub mod values;
+pub mod worker;
 
 use std::time::Duration;
 

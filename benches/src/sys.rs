@@ -1,7 +1,7 @@
 //! The system calls of the benchmarks, and the only module that names `libc`.
 //!
 //! Everything here is a thin safe wrapper: where the process may run, what it has used, how many
-//! descriptors it may open, and the epoll under the hand-written echo loop and the load generator.
+//! descriptors it may open, and the epoll and pipe under the hand-written loops and loads.
 //!
 //! # Invariants
 //! - **Plain**: every struct handed to the kernel is fully written before the call, and every
@@ -124,7 +124,56 @@ pub fn raise_descriptor_limit(wanted: u64) -> io::Result<u64> {
     Ok(limit.rlim_cur)
 }
 
-/// A level-triggered epoll of readable descriptors.
+/// Takes up to `most` bytes out of a socket without copying them; 0 is the end of the stream.
+pub fn discard(socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
+    let socket = socket.as_raw_fd();
+    // SAFETY: on a TCP socket MSG_TRUNC writes nothing to the memory (tcp(7)), so it may be none.
+    let taken = unsafe { libc::recv(socket, std::ptr::null_mut(), most, libc::MSG_TRUNC) };
+    usize::try_from(taken).map_err(|_| io::Error::last_os_error())
+}
+
+/// A pipe through which pages move from one socket to another.
+#[derive(Debug)]
+pub struct SplicePipe {
+    output: OwnedFd,
+    input: OwnedFd,
+}
+
+impl SplicePipe {
+    /// One that holds `bytes`, if the system allows that many.
+    pub fn new(bytes: usize) -> io::Result<Self> {
+        let mut ends = [-1; 2];
+        // SAFETY: by Plain; the call writes two descriptors.
+        check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) })?;
+        // SAFETY: the call above has just opened it, for nobody else.
+        let output = unsafe { OwnedFd::from_raw_fd(ends[0]) };
+        // SAFETY: as before.
+        let input = unsafe { OwnedFd::from_raw_fd(ends[1]) };
+        // SAFETY: no pointers.
+        check(unsafe { libc::fcntl(ends[1], libc::F_SETPIPE_SZ, bytes as libc::c_int) })?;
+        Ok(SplicePipe { output, input })
+    }
+
+    /// Moves bytes from `socket` into the pipe.
+    pub fn fill(&self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
+        splice(socket, &self.input, most)
+    }
+
+    /// Moves bytes from the pipe into `socket`.
+    pub fn drain(&self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
+        splice(&self.output, socket, most)
+    }
+}
+
+fn splice(from: &impl AsRawFd, to: &impl AsRawFd, most: usize) -> io::Result<usize> {
+    let (from, to) = (from.as_raw_fd(), to.as_raw_fd());
+    let (none, flags) = (std::ptr::null_mut(), libc::SPLICE_F_NONBLOCK);
+    // SAFETY: both offsets are none.
+    let moved = unsafe { libc::splice(from, none, to, none, most, flags) };
+    usize::try_from(moved).map_err(|_| io::Error::last_os_error())
+}
+
+/// An epoll, level-triggered for readable descriptors unless told.
 #[derive(Debug)]
 pub struct Epoll {
     epoll: OwnedFd,
@@ -148,10 +197,18 @@ impl Epoll {
 
     /// Reports `source` as `token` while it is readable.
     pub fn add(&self, source: &impl AsRawFd, token: u64) -> io::Result<()> {
-        let mut event = Event {
-            events: libc::EPOLLIN as u32,
-            u64: token,
-        };
+        self.add_events(source, token, libc::EPOLLIN)
+    }
+
+    /// Reports `source` as `token` when it becomes readable or writable, once each time.
+    pub fn add_edges(&self, source: &impl AsRawFd, token: u64) -> io::Result<()> {
+        let both = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP;
+        self.add_events(source, token, both | libc::EPOLLET)
+    }
+
+    fn add_events(&self, source: &impl AsRawFd, token: u64, events: i32) -> io::Result<()> {
+        let events = events as u32;
+        let mut event = Event { events, u64: token };
         let (epoll, source) = (self.epoll.as_raw_fd(), source.as_raw_fd());
         // SAFETY: by Plain.
         check(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, source, &mut event) }).map(drop)

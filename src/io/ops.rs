@@ -229,10 +229,7 @@ impl Future for WriteVectored<'_> {
             return Poll::Ready(Ok(0));
         }
         let kind = wait.kind();
-        let n = ready!(wait.poll_io(cx, |fd| match kind {
-            Kind::Tcp | Kind::Socket => socket::send_vectored(fd, bufs),
-            Kind::File => pipe::write_vectored(fd, bufs),
-        }))?;
+        let n = ready!(wait.poll_io(cx, |fd| send_vectored(kind, fd, bufs)))?;
         if n < given {
             wait.drained();
         }
@@ -329,6 +326,13 @@ fn send(kind: Kind, fd: RawFd, buf: &[u8]) -> io::Result<usize> {
     }
 }
 
+fn send_vectored(kind: Kind, fd: RawFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    match kind {
+        Kind::Tcp | Kind::Socket => socket::send_vectored(fd, bufs),
+        Kind::File => pipe::write_vectored(fd, bufs),
+    }
+}
+
 /// The bytes that a vectored call can move: the kernel looks at no more buffers than these.
 fn total(lengths: impl Iterator<Item = usize>) -> usize {
     lengths
@@ -341,6 +345,16 @@ pub(crate) fn try_write(source: &Source, buf: &[u8]) -> io::Result<usize> {
     let kind = source.kind();
     let n = source.try_io(Direction::Write, |fd| send(kind, fd, buf))?;
     if n < buf.len() {
+        source.drained(Direction::Write);
+    }
+    Ok(n)
+}
+
+/// The same from several buffers, in their order.
+pub(crate) fn try_write_vectored(source: &Source, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    let kind = source.kind();
+    let n = source.try_io(Direction::Write, |fd| send_vectored(kind, fd, bufs))?;
+    if n < total(bufs.iter().map(|buf| buf.len())) {
         source.drained(Direction::Write);
     }
     Ok(n)

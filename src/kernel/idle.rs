@@ -114,7 +114,8 @@ impl Kernel {
         if self.phase.get() == Phase::Cleaning && self.clock.is_manual() {
             self.given_up.set(true); // whoever would turn it waits for this loop to close
         }
-        let stuck = deadline == u64::MAX && self.reactor.borrow().is_empty();
+        let deaf = self.reactor.borrow().is_empty() && !self.hears_signals();
+        let stuck = deadline == u64::MAX && deaf;
         if stuck && self.seek_cycles() {
             return true;
         }

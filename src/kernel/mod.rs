@@ -39,6 +39,7 @@ mod outside;
 mod poll;
 mod settings;
 mod shutdown;
+mod signals;
 mod slow_polls;
 pub(crate) mod source;
 mod spawn;
@@ -73,9 +74,12 @@ use cycles::Cycles;
 use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};
 use interrupt::Interrupts;
+pub(crate) use interrupt::Signal;
 pub(crate) use node::{Cleaner, Node, clean_up};
 pub(crate) use outside::{Outside, Trace};
 pub(crate) use settings::{CLEANUP_LIMIT, Settings};
+pub(crate) use signals::Listener;
+use signals::Signals;
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};
 use watches::Watches;
@@ -134,6 +138,7 @@ pub(crate) struct Kernel {
     watches: Watches,
     scopes: node::Scopes,
     interrupts: Interrupts,
+    signals: Signals,
     this: Weak<Kernel>,
 }
 
@@ -176,6 +181,7 @@ impl Kernel {
             watches: Watches::new(),
             scopes: node::Scopes::default(),
             interrupts,
+            signals: Signals::default(),
             this: this.clone(),
         });
         if let Some(seed) = settings.seed {

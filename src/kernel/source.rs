@@ -224,7 +224,7 @@ impl Source {
     }
 
     /// Takes a borrowed source out of its loop before its descriptor may be closed.
-    pub(super) fn leave(&self, kernel: &Kernel) {
+    pub(crate) fn leave(&self, kernel: &Kernel) {
         if self.home() == Some(kernel.id) {
             kernel.forget_source(self.key(), Some(self.raw));
             self.home.store(0, Relaxed);
@@ -384,7 +384,8 @@ impl Drop for Wait<'_> {
 #[cold]
 fn wrong_loop() -> io::Error {
     io::Error::other(
-        "this descriptor belongs to another event loop: use it on the thread of that loop",
+        "this descriptor belongs to another event loop: use it on the thread of that loop, or \
+         move it here with from_std(socket.into_std())",
     )
 }
 

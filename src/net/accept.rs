@@ -64,7 +64,7 @@ pub struct Accept<'a, T = (TcpStream, SocketAddr)> {
 }
 
 impl<'a, T> Accept<'a, T> {
-    pub(super) fn new(source: &'a Source, finish: Finish<T>) -> Accept<'a, T> {
+    pub(crate) fn new(source: &'a Source, finish: Finish<T>) -> Accept<'a, T> {
         Accept {
             wait: source.wait(Direction::Read),
             pause: None,

@@ -8,8 +8,7 @@
 //! Three system calls for a datagram socket, four and five for a listener.
 //!
 //! # Not here
-//! Binding all addresses of a name, as servers do: one `bind` for each
-//! [`lookup_host`](super::lookup_host) has found.
+//! Binding all addresses of a name, as servers do (`bind_all`).
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
@@ -69,6 +68,23 @@ impl<T> Bind<T> {
             options: Options::default(),
             finish,
         }
+    }
+
+    /// The list, once the name is looked up. To be asked again only while it is pending.
+    pub(super) fn poll_addresses(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Vec<Address>>> {
+        self.addresses.poll(cx)
+    }
+
+    /// A socket for IPv6 alone, unless told otherwise.
+    pub(super) fn separate_families(&mut self) {
+        self.options.only_v6.get_or_insert(true);
+    }
+
+    pub(super) fn open(&self, address: &Address) -> io::Result<T> {
+        self.options.open(address).map(self.finish)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Bind<T> {
@@ -200,15 +216,15 @@ impl<T> Future for Bind<T> {
     type Output = io::Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let list = ready!(self.addresses.poll(cx))?;
+        let list = ready!(self.poll_addresses(cx))?;
         let mut outcome = Err(ErrorKind::AddrNotAvailable.into()); // the list has one at least
         for address in &list {
-            outcome = self.options.open(address);
+            outcome = self.open(address);
             if outcome.is_ok() {
                 break;
             }
         }
-        Poll::Ready(outcome.map(self.finish))
+        Poll::Ready(outcome)
     }
 }
 

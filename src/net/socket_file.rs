@@ -24,7 +24,7 @@ use crate::sys::socket::{self, Address};
 
 /// A socket file that goes with its socket.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub(crate) struct SocketFile {
     path: PathBuf,
     inode: (u64, u64),
     owner: u32,

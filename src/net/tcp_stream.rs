@@ -61,7 +61,7 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    pub(super) fn new(source: Source) -> TcpStream {
+    pub(crate) fn new(source: Source) -> TcpStream {
         TcpStream { source }
     }
 
@@ -69,9 +69,8 @@ impl TcpStream {
         self.source.as_raw()
     }
 
-    /// What the futures of other modules wait on.
-    pub(crate) fn source(&self) -> &Source {
-        &self.source
+    pub(crate) fn into_source(self) -> Source {
+        self.source
     }
 
     /// Connects to the first of the addresses that answers.

@@ -150,6 +150,11 @@ impl UnixListener {
     pub fn into_std(self) -> std_unix::UnixListener {
         OwnedFd::from(self).into()
     }
+
+    /// The socket, and the file that goes when it does.
+    pub(crate) fn into_parts(self) -> (OwnedFd, Option<SocketFile>) {
+        (self.source.into_fd(), self.file)
+    }
 }
 
 impl Debug for UnixListener {
@@ -176,8 +181,8 @@ impl AsRawFd for UnixListener {
 
 impl From<UnixListener> for OwnedFd {
     fn from(listener: UnixListener) -> OwnedFd {
-        let UnixListener { file, source } = listener;
+        let (fd, file) = listener.into_parts();
         mem::forget(file);
-        source.into_fd()
+        fd
     }
 }

@@ -52,8 +52,12 @@ pub struct UnixStream {
 }
 
 impl UnixStream {
-    pub(super) fn new(source: Source) -> UnixStream {
+    pub(crate) fn new(source: Source) -> UnixStream {
         UnixStream { source }
+    }
+
+    pub(crate) fn into_source(self) -> Source {
+        self.source
     }
 
     /// Connects to the listener at `path`.

@@ -19,14 +19,26 @@
 
 use std::cell::RefCell;
 use std::mem;
+use std::thread::LocalKey;
 
 /// Room for one call of recv(2); what most connections ever need.
 pub(super) const BLOCK: usize = 16 << 10;
-/// Blocks that a thread keeps: 1 MiB.
-const STOCK: usize = 64;
+/// Room for as much as a busy socket has at once; for copying.
+pub(super) const LARGE_BLOCK: usize = 256 << 10;
+/// Bytes of either size that a thread keeps.
+const STOCK: usize = 1 << 20;
 
 thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static SPARE_LARGE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The stock of blocks of `size`, which is one of the two.
+fn stock(size: usize) -> &'static LocalKey<RefCell<Vec<Vec<u8>>>> {
+    match size {
+        BLOCK => &SPARE,
+        _ => &SPARE_LARGE,
+    }
 }
 
 /// See the module.
@@ -59,6 +71,14 @@ impl Buffer {
             self.bytes.resize(double, 0);
         }
         &mut self.bytes[self.end..]
+    }
+
+    /// The whole memory of an empty buffer: a block of `size`, [`BLOCK`] or [`LARGE_BLOCK`].
+    pub(super) fn whole_room(&mut self, size: usize) -> &mut [u8] {
+        debug_assert!(self.is_empty());
+        self.release();
+        self.begin_with(size);
+        &mut self.bytes
     }
 
     pub(super) fn filled(&mut self, n: usize) {
@@ -115,14 +135,15 @@ impl Buffer {
         }
         (self.start, self.end) = (0, 0);
         let mut block = mem::take(&mut self.bytes);
-        if block.capacity() != BLOCK {
+        let size = block.capacity();
+        if size != BLOCK && size != LARGE_BLOCK {
             return;
         }
-        block.resize(BLOCK, 0);
+        block.resize(size, 0);
         // Fails while the thread ends.
-        let _ = SPARE.try_with(|spare| {
+        let _ = stock(size).try_with(|spare| {
             let mut spare = spare.borrow_mut();
-            if spare.len() < STOCK {
+            if spare.len() < STOCK / size {
                 spare.push(block);
             }
         });
@@ -130,12 +151,16 @@ impl Buffer {
 
     /// Makes an empty buffer begin at the front of some memory.
     fn begin(&mut self) {
+        self.begin_with(BLOCK);
+    }
+
+    fn begin_with(&mut self, size: usize) {
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
         }
         if self.bytes.is_empty() {
-            let spare = SPARE.try_with(|spare| spare.borrow_mut().pop());
-            self.bytes = spare.ok().flatten().unwrap_or_else(|| vec![0; BLOCK]);
+            let spare = stock(size).try_with(|spare| spare.borrow_mut().pop());
+            self.bytes = spare.ok().flatten().unwrap_or_else(|| vec![0; size]);
         }
     }
 
@@ -166,7 +191,7 @@ impl Drop for Buffer {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, Buffer, SPARE};
+    use super::{BLOCK, Buffer, LARGE_BLOCK, SPARE, SPARE_LARGE, STOCK};
 
     fn spare() -> usize {
         SPARE.with_borrow(Vec::len)
@@ -212,6 +237,27 @@ mod tests {
         assert_eq!((other.room().len(), spare()), (BLOCK, 0));
         drop(other);
         assert_eq!(spare(), 1);
+    }
+
+    #[test]
+    fn blocks_of_either_size_have_a_stock_of_their_own() {
+        let mut buffer = Buffer::default();
+        assert_eq!(buffer.whole_room(LARGE_BLOCK).len(), LARGE_BLOCK);
+        buffer.filled(LARGE_BLOCK);
+        buffer.consume(LARGE_BLOCK);
+        assert_eq!(buffer.whole_room(BLOCK).len(), BLOCK);
+        assert_eq!((spare(), SPARE_LARGE.with_borrow(Vec::len)), (0, 1));
+        buffer.whole_room(LARGE_BLOCK);
+        assert_eq!((spare(), SPARE_LARGE.with_borrow(Vec::len)), (1, 0));
+        let many: Vec<Buffer> = (0..2 * STOCK / LARGE_BLOCK)
+            .map(|_| {
+                let mut buffer = Buffer::default();
+                buffer.whole_room(LARGE_BLOCK);
+                buffer
+            })
+            .collect();
+        drop(many);
+        assert_eq!(SPARE_LARGE.with_borrow(Vec::len), STOCK / LARGE_BLOCK);
     }
 
     #[test]

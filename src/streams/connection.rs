@@ -1,4 +1,4 @@
-//! [`Connection`]: the socket that a reader and a writer share, and what is still to be sent.
+//! [`Connection`]: the link that a reader and a writer share, and what is still to be sent.
 //!
 //! A write sends at once what the socket takes. If something is left, a *flusher* is spawned: a
 //! task that sends the rest and ends. So bytes leave without anybody waiting for them, as in
@@ -22,19 +22,21 @@
 //! # Not here
 //! Waiting (`writer`); receiving (`input`).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::fmt::{self, Debug, Formatter};
 use std::future;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use super::buffer::Buffer;
 use super::error::again;
+use super::link::Link;
+use super::server::Seat;
+use crate::io::ops::{CALLS_A_POLL, poll_write, try_write, try_write_vectored};
 use crate::kernel::source::{Direction, Source, Wait};
 use crate::kernel::{self, Kernel};
-use crate::net::{CALLS_A_POLL, TcpStream, poll_write, try_write};
 use crate::task::report;
 
 /// asyncio's marks.
@@ -42,15 +44,18 @@ const HIGH: usize = 64 << 10;
 const LOW: usize = 16 << 10;
 
 /// See the module.
-#[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    link: Link,
     out: RefCell<Out>,
+    /// If it is a server's.
+    seat: Cell<Option<Seat>>,
 }
 
 #[derive(Debug)]
 struct Out {
     unsent: Buffer,
+    /// How many bytes the system took.
+    sent: u64,
     high: usize,
     low: usize,
     /// What is to come when nothing is unsent.
@@ -79,9 +84,10 @@ pub(super) enum End {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream) -> Connection {
+    pub(super) fn new(link: Link) -> Connection {
         let out = Out {
             unsent: Buffer::default(),
+            sent: 0,
             high: HIGH,
             low: LOW,
             wanted: End::Open,
@@ -93,19 +99,38 @@ impl Connection {
             orphan: false,
         };
         let out = RefCell::new(out);
-        Connection { stream, out }
+        Connection {
+            link,
+            out,
+            seat: Cell::new(None),
+        }
     }
 
-    pub(super) fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub(super) fn link(&self) -> &Link {
+        &self.link
     }
 
     pub(super) fn source(&self) -> &Source {
-        self.stream.source()
+        self.link.source()
+    }
+
+    /// Counts it among the clients of a server, as long as it lives.
+    pub(super) fn seat(&self, seat: Seat) {
+        self.seat.set(Some(seat));
+    }
+
+    /// Counts it no more.
+    pub(super) fn unseat(&self) -> Option<Seat> {
+        self.seat.take()
     }
 
     pub(super) fn unsent(&self) -> usize {
         self.out.borrow().unsent.len()
+    }
+
+    /// How many bytes the system took so far.
+    pub(super) fn sent(&self) -> u64 {
+        self.out.borrow().sent
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -129,17 +154,48 @@ impl Connection {
         self.flush();
     }
 
+    /// The same for several pieces, in their order.
+    pub(super) fn write_vectored(self: &Rc<Self>, pieces: &[IoSlice<'_>]) {
+        self.out.borrow_mut().write_vectored(self.source(), pieces);
+        self.flush();
+    }
+
+    /// Can more be sent?
+    pub(super) fn check_open(&self) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        out.verdict()?;
+        if out.wanted != End::Open {
+            let message = "this writer is closed: nothing more can be sent";
+            return Err(io::Error::new(ErrorKind::BrokenPipe, message));
+        }
+        Ok(())
+    }
+
+    /// Lets `fill` put bytes where those are that are to be sent; there are none now. They are
+    /// sent by `poll_send`, or after `flush`.
+    pub(super) fn fill_unsent<R>(&self, fill: impl FnOnce(&mut Buffer) -> R) -> R {
+        let mut out = self.out.borrow_mut();
+        let filled = fill(&mut out.unsent);
+        out.unsent.release();
+        filled
+    }
+
+    /// Counts bytes that were sent past the buffer.
+    pub(super) fn note_sent(&self, n: usize) {
+        self.out.borrow_mut().sent += n as u64;
+    }
+
     /// Ends the sending direction as soon as nothing is unsent.
     pub(super) fn end(self: &Rc<Self>, how: End) {
         {
             let mut out = self.out.borrow_mut();
             out.wanted = out.wanted.max(how);
-            out.end(&self.stream);
+            out.end(&self.link);
         }
         self.flush();
     }
 
-    /// Throws away what is unsent; the connection is reset when its last half is dropped.
+    /// Throws away what is unsent, and resets the connection.
     pub(super) fn abort(&self) {
         let mut out = self.out.borrow_mut();
         out.wanted = End::Closed;
@@ -148,9 +204,24 @@ impl Connection {
             "this connection was aborted",
         ));
         out.told = true;
-        // Fails if the connection is gone, which is what is wanted.
-        let _ = self.stream.set_linger(Some(Duration::ZERO));
-        out.end(&self.stream);
+        self.link.reset();
+        out.end(&self.link);
+    }
+
+    /// Whether reader and writer have it to themselves, with nothing unsent and nothing ended.
+    pub(super) fn is_whole(self: &Rc<Self>) -> bool {
+        let out = self.out.borrow();
+        let open = out.wanted == End::Open && out.failure.is_none();
+        open && out.unsent.is_empty() && Rc::strong_count(self) == 2
+    }
+
+    /// The halves may be dropped: that ends nothing any more.
+    pub(super) fn let_go(&self) {
+        self.out.borrow_mut().done = End::Closed;
+    }
+
+    pub(super) fn into_link(self) -> Link {
+        self.link
     }
 
     /// The writer is gone: whatever goes wrong from now on nobody asks for.
@@ -206,7 +277,7 @@ impl Connection {
                 return Poll::Ready(Ok(()));
             }
             match ready!(poll_write(wait, cx, out.unsent.data())) {
-                Ok(n) => out.sent(n, &self.stream),
+                Ok(n) => out.sent(n, &self.link),
                 Err(error) if error.raw_os_error().is_some() => out.fail(error),
                 // "No loop runs here" and the like: the bytes stay.
                 Err(error) => return Poll::Ready(Err(error)),
@@ -238,37 +309,81 @@ impl Connection {
     }
 }
 
+impl Debug for Connection {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("link", &self.link)
+            .field("out", &self.out)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Out {
-    fn write(&mut self, source: &Source, mut data: &[u8]) {
-        if data.is_empty() || self.failure.is_some() {
-            return;
-        }
-        if self.wanted != End::Open {
-            self.refused = true;
-            self.told = false;
-            return;
-        }
-        if self.unsent.is_empty() {
-            match try_write(source, data) {
-                Ok(n) => data = &data[n..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) if error.raw_os_error().is_some() => return self.fail(error),
-                // Not on its loop: whoever waits for the bytes will be told.
-                Err(_) => {}
-            }
-        }
-        if !data.is_empty() {
-            self.unsent.append(data);
+    fn write(&mut self, source: &Source, data: &[u8]) {
+        if !data.is_empty()
+            && self.takes()
+            && let Some(sent) = self.send(|| try_write(source, data))
+            && sent < data.len()
+        {
+            self.unsent.append(&data[sent..]);
         }
     }
 
-    fn sent(&mut self, n: usize, stream: &TcpStream) {
+    fn write_vectored(&mut self, source: &Source, pieces: &[IoSlice<'_>]) {
+        if pieces.iter().all(|piece| piece.is_empty()) || !self.takes() {
+            return;
+        }
+        let Some(mut sent) = self.send(|| try_write_vectored(source, pieces)) else {
+            return;
+        };
+        for piece in pieces {
+            let gone = sent.min(piece.len());
+            sent -= gone;
+            if gone < piece.len() {
+                self.unsent.append(&piece[gone..]);
+            }
+        }
+    }
+
+    /// Whether more may be written. Notes it if it comes too late.
+    fn takes(&mut self) -> bool {
+        let ended = self.wanted != End::Open;
+        if ended && self.failure.is_none() {
+            self.refused = true;
+            self.told = false;
+        }
+        !ended && self.failure.is_none()
+    }
+
+    /// How much a call that sends at once has sent, if it may be made; `None` if the connection
+    /// is lost.
+    fn send(&mut self, call: impl FnOnce() -> io::Result<usize>) -> Option<usize> {
+        if !self.unsent.is_empty() {
+            return Some(0);
+        }
+        match call() {
+            Ok(n) => {
+                self.sent += n as u64;
+                Some(n)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Some(0),
+            Err(error) if error.raw_os_error().is_some() => {
+                self.fail(error);
+                None
+            }
+            // Not on its loop: whoever waits for the bytes will be told.
+            Err(_) => Some(0),
+        }
+    }
+
+    fn sent(&mut self, n: usize, link: &Link) {
         self.unsent.consume(n);
-        self.end(stream);
+        self.sent += n as u64;
+        self.end(link);
     }
 
     /// Ends what is to be ended, if nothing is unsent.
-    fn end(&mut self, stream: &TcpStream) {
+    fn end(&mut self, link: &Link) {
         if !self.unsent.is_empty() {
             return;
         }
@@ -279,8 +394,7 @@ impl Out {
                 End::Closed => Shutdown::Both,
                 _ => Shutdown::Write,
             };
-            // Fails if the connection is gone: then reads and later writes say so.
-            let _ = stream.shutdown(how);
+            link.shutdown(how);
         }
     }
 

@@ -17,8 +17,8 @@ use std::task::{Context, Poll, ready};
 use super::buffer::{BLOCK, Buffer};
 use super::error::{ReadError, again};
 use super::search::{Match, earliest, undecided};
+use crate::io::ops::{CALLS_A_POLL, poll_read};
 use crate::kernel::source::Wait;
-use crate::net::{CALLS_A_POLL, poll_read};
 
 /// asyncio's limit.
 const LIMIT: usize = 64 << 10;
@@ -50,6 +50,11 @@ impl Input {
 
     pub(super) fn at_eof(&self) -> bool {
         matches!(self.end, End::Eof) && self.buffer.is_empty()
+    }
+
+    /// Whether reading has met an error of the system, which was told then.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.end, End::Failed(_))
     }
 
     /// One poll of a plain read: what is buffered, or else one call of the system.
@@ -110,8 +115,8 @@ impl Input {
         received.map(|result| self.note(result))
     }
 
-    /// Receives into memory of the caller, past the buffer, which is empty.
-    fn poll_read(
+    /// Receives into memory of the caller, past the buffer, which is empty; 0 is the end.
+    pub(super) fn poll_read(
         &mut self,
         wait: &mut Wait<'_>,
         cx: &mut Context<'_>,

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use super::connection::Connection;
 use super::input::Input;
 use super::{Lines, Read, ReadExact, ReadLine, ReadUntil};
-use crate::kernel::source::Direction;
+use crate::kernel::source::{Direction, Wait};
 
 /// The receiving half of a connection; from [`open_connection`](super::open_connection).
 ///
@@ -64,6 +64,20 @@ impl StreamReader {
     pub(super) fn new(connection: Rc<Connection>) -> StreamReader {
         let input = Input::new();
         StreamReader { connection, input }
+    }
+
+    /// What a future needs to read.
+    pub(super) fn parts(&mut self) -> (Wait<'_>, &mut Input) {
+        let wait = self.connection.source().wait(Direction::Read);
+        (wait, &mut self.input)
+    }
+
+    pub(super) fn connection(&self) -> &Rc<Connection> {
+        &self.connection
+    }
+
+    pub(super) fn input(&mut self) -> &mut Input {
+        &mut self.input
     }
 
     /// Reads what is there, at least one byte, and says how many bytes.
@@ -225,6 +239,11 @@ impl StreamReader {
         self.input.at_eof()
     }
 
+    /// How many bytes were received and not read yet. There may be more in the socket.
+    pub fn buffered(&self) -> usize {
+        self.input.buffer.len()
+    }
+
     /// How long a message may be without its separator, in bytes; 65,536 unless told.
     pub fn limit(&self) -> usize {
         self.input.limit
@@ -242,7 +261,7 @@ impl StreamReader {
 impl Debug for StreamReader {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamReader")
-            .field("stream", self.connection.stream())
+            .field("fd", &self.connection.source().as_raw())
             .field("buffered", &self.input.buffer.len())
             .field("at_eof", &self.at_eof())
             .finish_non_exhaustive()

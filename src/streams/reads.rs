@@ -20,8 +20,8 @@ use std::task::{Context, Poll, ready};
 use super::error::ReadError;
 use super::input::Input;
 use super::search::Match;
+use crate::io::ops::CALLS_A_POLL;
 use crate::kernel::source::Wait;
-use crate::net::CALLS_A_POLL;
 
 const TWICE: &str = "this read is over: it was polled again";
 

@@ -8,12 +8,14 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use super::SendFile;
 use super::connection::{Connection, End};
 use crate::kernel::source::{Direction, Wait};
 
@@ -75,11 +77,55 @@ impl StreamWriter {
         StreamWriter { connection }
     }
 
+    /// What a future needs to send.
+    pub(super) fn parts(&mut self) -> (Wait<'_>, &Rc<Connection>) {
+        let wait = self.connection.source().wait(Direction::Write);
+        (wait, &self.connection)
+    }
+
+    pub(super) fn connection(&self) -> &Rc<Connection> {
+        &self.connection
+    }
+
+    /// Gives the connection up, as it is.
+    pub(super) fn into_connection(self) -> Rc<Connection> {
+        self.connection.let_go();
+        Rc::clone(&self.connection)
+    }
+
     /// Sends `data`: at once what the system takes, the rest in the background. Never waits.
     ///
     /// After an error, `close` or `write_eof` the data are thrown away, and `drain` says why.
     pub fn write(&mut self, data: &[u8]) {
         self.connection.write(data);
+    }
+
+    /// [`write`](StreamWriter::write) of several pieces, in their order: what the system takes is
+    /// sent by one call (of the first 1024 pieces), without joining them.
+    ///
+    /// # asyncio
+    /// `writelines`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use petla::net::UnixStream;
+    /// use std::io::IoSlice;
+    ///
+    /// petla::run(async {
+    ///     # let (stream, peer) = UnixStream::pair()?;
+    ///     # let (_reader, mut writer) = stream.into_streams();
+    ///     let (head, body) = (b"length: 3\n", b"abc");
+    ///     writer.write_vectored(&[IoSlice::new(head), IoSlice::new(body)]);
+    ///     let mut buf = [0; 13];
+    ///     peer.read_exact(&mut buf).await?;
+    ///     assert_eq!(&buf, b"length: 3\nabc");
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "writelines")]
+    pub fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) {
+        self.connection.write_vectored(pieces);
     }
 
     /// Waits while too much is unsent: if it is more than the high mark, until it is no more than
@@ -104,6 +150,63 @@ impl StreamWriter {
             connection: &self.connection,
             rest: None,
         }
+    }
+
+    /// Sends `count` bytes of a file, from `offset` on, behind what was written before. They go
+    /// from the system's cache to the connection, and not through this process (sendfile(2)).
+    ///
+    /// Ends when the system has taken them all. The position of the file does not matter and is not
+    /// changed. Where sendfile(2) refuses the file, as it does some of /proc, it is read instead.
+    ///
+    /// What is not in the cache is read from the disk **while the loop stands still**, up to 256
+    /// KiB a call. For files on slow disks read in a thread, and [`write`](StreamWriter::write).
+    ///
+    /// # Errors
+    /// - `UnexpectedEof` if the file ends before; the message says after how many bytes.
+    /// - Those of [`drain`](StreamWriter::drain); `BrokenPipe` if the writer is closed already.
+    /// - Those of reading the file: `EISDIR`, `ESPIPE` for what has no positions, `EIO`.
+    ///
+    /// [`SendFile::sent`] says how much was sent before.
+    ///
+    /// # Cancel safety
+    /// **Loses data**: a part may be sent, which [`SendFile::sent`] counts; what was read of a file
+    /// that sendfile(2) refuses is [`unsent`](StreamWriter::unsent) besides, and sent by itself.
+    ///
+    /// # asyncio
+    /// `loop.sendfile(transport, file, offset, count)`, which ends without an error where the file
+    /// does.
+    ///
+    /// # Examples
+    /// ```
+    /// use petla::net::TcpListener;
+    /// use petla::streams::open_connection;
+    /// use std::fs::File;
+    ///
+    /// petla::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let (_reader, mut writer) = open_connection(listener.local_addr()?).await?;
+    ///     let (peer, _) = listener.accept().await?;
+    ///
+    ///     let file = File::open(std::env::current_exe()?)?;
+    ///     writer.write(b"the file: ");
+    ///     writer.send_file(&file, 1, 3).await?;
+    ///
+    ///     let mut buf = [0; 13];
+    ///     peer.read_exact(&mut buf).await?;
+    ///     assert_eq!(&buf, b"the file: ELF");
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "sendfile")]
+    pub fn send_file<'a>(
+        &'a mut self,
+        file: &'a impl AsFd,
+        offset: u64,
+        count: u64,
+    ) -> SendFile<'a> {
+        let (wait, connection) = self.parts();
+        SendFile::new(connection, wait, file.as_fd(), offset, count)
     }
 
     /// The peer reads the end of the stream, after everything that was written. Reading goes on.
@@ -145,7 +248,7 @@ impl StreamWriter {
     }
 
     /// Closes the connection at once and throws away what is unsent. The reader comes to the end;
-    /// the peer gets a reset when the reader and the writer are dropped.
+    /// the peer gets a reset, or the end if this is no TCP connection.
     ///
     /// For a peer that has stopped reading: a writer that is closed or dropped waits for it.
     ///
@@ -191,23 +294,25 @@ impl StreamWriter {
     /// The address of this end.
     ///
     /// # Errors
-    /// Those of getsockname(2).
+    /// - Those of getsockname(2).
+    /// - `InvalidData` if this is a Unix connection, `Unsupported` if it is a pipe.
     ///
     /// # asyncio
     /// `get_extra_info("sockname")`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.connection.stream().local_addr()
+        self.connection.link().local_addr()
     }
 
     /// The address of the other end.
     ///
     /// # Errors
-    /// `NotConnected` if the connection is gone.
+    /// - `NotConnected` if the connection is gone.
+    /// - `InvalidData` if this is a Unix connection, `Unsupported` if it is a pipe.
     ///
     /// # asyncio
     /// `get_extra_info("peername")`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.connection.stream().peer_addr()
+        self.connection.link().peer_addr()
     }
 }
 
@@ -220,7 +325,7 @@ impl Drop for StreamWriter {
 impl Debug for StreamWriter {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamWriter")
-            .field("stream", self.connection.stream())
+            .field("fd", &self.connection.source().as_raw())
             .field("unsent", &self.unsent())
             .field("is_closing", &self.is_closing())
             .finish_non_exhaustive()
@@ -285,15 +390,16 @@ impl Future for WaitClosed<'_> {
 #[cfg(test)]
 mod tests {
     use crate::event_loop::run;
-    use crate::net::TcpListener;
+    use crate::net::{TcpListener, TcpStream};
     use crate::streams::open_connection;
 
     #[test]
     fn small_writes_do_not_wait_for_the_answer_to_the_last() {
         let opened = run(async {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
-            let (_reader, writer) = open_connection(listener.local_addr()?).await?;
-            assert!(writer.connection.stream().nodelay()?);
+            let (reader, writer) = open_connection(listener.local_addr()?).await?;
+            let (stream, _) = TcpStream::from_streams(reader, writer).unwrap();
+            assert!(stream.nodelay()?);
             std::io::Result::Ok(())
         });
         opened.unwrap();

@@ -22,7 +22,9 @@
 
 use std::io;
 
+pub(crate) mod affinity;
 pub(crate) mod ancillary;
+pub(crate) mod child;
 pub(crate) mod datagram;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
@@ -35,6 +37,7 @@ pub(crate) mod pipe;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod transfer;
 
 pub(crate) use process::fork_count;
 

@@ -101,6 +101,15 @@ pub(crate) fn bind(fd: RawFd, address: &Address) -> io::Result<()> {
     check(unsafe { libc::bind(fd, pointer, address.len) }).map(drop)
 }
 
+/// Whether an error of [`open`] or [`bind`] says that this machine has no such address, or none of
+/// its family.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT)
+    )
+}
+
 /// Lets up to `backlog` connections wait for `accept` (the kernel's `somaxconn` caps it).
 pub(crate) fn listen(fd: RawFd, backlog: u32) -> io::Result<()> {
     let backlog = c_int::try_from(backlog).unwrap_or(c_int::MAX);

@@ -12,6 +12,7 @@
 //! # Not here
 //! Wakes and posts from other threads (`mailbox`), handles of a loop (`event_loop`).
 
+mod ferry;
 mod job;
 #[cfg(all(test, petla_loom))]
 mod models;
@@ -24,6 +25,7 @@ mod thread_pool;
 mod to_thread;
 mod worker;
 
+pub(crate) use ferry::Ferry;
 pub(crate) use job::Paused;
 pub use send_local::{SendLocal, send_local};
 pub use shared::default_limiter;

@@ -232,6 +232,21 @@ fn an_aborted_connection_throws_its_rest_away_and_resets() {
     });
 }
 
+#[test]
+fn an_aborted_connection_resets_at_once_and_never_looks_like_an_orderly_end() {
+    within_io(async {
+        let (mut reader, mut writer, peer) = connected().await?;
+        writer.write(b"a part of it");
+        petla::yield_now().await;
+        writer.abort();
+        let error = read_all(&peer).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        assert_eq!(reader.read(&mut [0; 8]).await?, 0);
+        drop((reader, writer));
+        Ok(())
+    });
+}
+
 #[track_caller]
 fn assert_only(reports: &Log<String>, text: &str) {
     let report = reports.only();

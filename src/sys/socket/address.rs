@@ -76,6 +76,11 @@ impl Address {
         address
     }
 
+    /// No address: connecting to it ends a connection.
+    pub(crate) fn none() -> Address {
+        Address::new(libc::AF_UNSPEC, size_of::<sockaddr_in>())
+    }
+
     fn put(&mut self, at: usize, field: &[u8]) {
         self.bytes[at..at + field.len()].copy_from_slice(field);
     }

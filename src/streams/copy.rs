@@ -1,0 +1,186 @@
+//! [`copy`] and [`Copy`]: everything from a reader to a writer.
+//!
+//! The future has no buffer. Bytes are received straight into the place of what the writer is still
+//! to send, and what the reader had buffered moves there as a whole, memory and all. So there is
+//! one place where a byte may be, whenever the future is dropped, and the flusher sends it.
+//!
+//! ```text
+//!   reader's buffer ──moved──┐
+//!   reader's socket ──recv───┴──► unsent ──send──► writer's socket
+//!                       only while nothing is unsent
+//! ```
+//!
+//! # Why not splice(2)
+//! It was measured: 2 GiB through a bare epoll loop, source and sink on the other of two cores,
+//! best of six runs (AMD EPYC, Linux 6.18, loopback).
+//!
+//! | bytes a call, or in the pipe | recv and send: GiB/s, CPU s/GiB | splice: GiB/s, CPU s/GiB |
+//! | --- | --- | --- |
+//! | 64 KiB | 1.8, 0.47 | 2.2, 0.25 |
+//! | 256 KiB | 2.4, 0.34 | 2.2, 0.20 |
+//! | 1 MiB | 2.7, 0.29 | 2.4, 0.20 |
+//!
+//! It saves a third of the CPU time and moves no more bytes a second: it cuts the stream into
+//! pages, which the receiver pays for. For that a direction would hold a pipe, two descriptors, out
+//! of an allowance that an ordinary user has for some hundred pipes of that size; a short message
+//! would cost two calls more; and what is in the pipe when the future is dropped would have to be
+//! read out again, lest it be lost.
+//!
+//! # Invariants
+//! - **In the writer**: what has left the reader was sent or is unsent in the writer.
+//! - **Bounded**: bytes are taken from the reader only when nothing is unsent: at most a large
+//!   block, or what the reader had buffered.
+//!
+//! # Cost
+//! A recv(2) and a send(2) for what has come, 256 KiB at most; no copy between. A copy that waits
+//! for its reader holds no memory; one whose reader never has much at once takes small blocks.
+//!
+//! # Not here
+//! Both directions (`copy_bidirectional`). Copying between sockets without a reader and a writer: a
+//! future that is dropped would have no place to leave what it received and could not send.
+
+use std::future::Future;
+use std::io;
+use std::mem;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use super::buffer::{BLOCK, LARGE_BLOCK};
+use super::connection::{Connection, End};
+use super::input::Input;
+use super::{StreamReader, StreamWriter};
+use crate::kernel::source::Wait;
+
+/// Blocks that one poll moves before it lets others run: half a millisecond's worth.
+const BLOCKS_A_POLL: usize = 4;
+
+/// Copies everything that `reader` still gives to `writer`, and says how many bytes that were.
+///
+/// Ends when the reader has come to its end and the system has taken everything. The writer stays
+/// open: call [`write_eof`](StreamWriter::write_eof) to pass the end on. While the writer's peer
+/// does not read, nothing is received, so at most 256 KiB are under way, or what the reader had
+/// buffered before.
+///
+/// # Errors
+/// - What reading gives: `ConnectionReset` and others of recv(2).
+/// - What [`drain`](StreamWriter::drain) gives: `BrokenPipe`, `ConnectionReset` and others of
+///   send(2). Bytes that were received and not sent yet are lost then.
+/// - `BrokenPipe` if the writer is closed already; nothing is received.
+///
+/// [`Copy::copied`] says how many bytes were sent before. While the copy waits for its reader, it
+/// does not see that the writer's peer is gone: it learns that from the next bytes.
+///
+/// # Cancel safety
+/// **Strict.** What has been received and not sent is [`unsent`](StreamWriter::unsent) in the
+/// writer, which sends it by itself.
+///
+/// # asyncio
+/// None; there it is a loop of `read`, `write` and `drain`.
+///
+/// # Examples
+/// ```
+/// use petla::net::TcpListener;
+/// use petla::streams::{copy, open_connection};
+///
+/// petla::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let (mut reader, mut writer) = open_connection(listener.local_addr()?).await?;
+///     let (peer, _) = listener.accept().await?;
+///
+///     // An echo: both halves are of one connection.
+///     peer.write_all(b"hello").await?;
+///     peer.shutdown(std::net::Shutdown::Write)?;
+///     assert_eq!(copy(&mut reader, &mut writer).await?, 5);
+///     writer.wait_closed().await?;
+///
+///     let mut buf = [0; 5];
+///     peer.read_exact(&mut buf).await?;
+///     assert_eq!(&buf, b"hello");
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
+pub fn copy<'a>(reader: &'a mut StreamReader, writer: &'a mut StreamWriter) -> Copy<'a> {
+    let (receiving, from) = reader.parts();
+    let (sending, to) = writer.parts();
+    Copy {
+        receiving,
+        from,
+        sending,
+        to,
+        block: BLOCK,
+        sent_before: None,
+    }
+}
+
+/// The future of [`copy`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Copy<'a> {
+    receiving: Wait<'a>,
+    from: &'a mut Input,
+    sending: Wait<'a>,
+    to: &'a Rc<Connection>,
+    /// How much is received at once.
+    block: usize,
+    /// What the writer had sent when the copy began.
+    sent_before: Option<u64>,
+}
+
+impl Copy<'_> {
+    /// How many bytes of the reader the system has taken so far: also after an error.
+    pub fn copied(&self) -> u64 {
+        let before = self.sent_before.unwrap_or_else(|| self.to.sent());
+        self.to.sent() - before
+    }
+
+    /// Passes the end on.
+    pub(super) fn write_eof(&self) {
+        self.to.end(End::Eof);
+    }
+
+    /// Takes what the reader has into the writer; 0 is the end.
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let (from, receiving, block) = (&mut *self.from, &mut self.receiving, self.block);
+        let taken = self.to.fill_unsent(|unsent| {
+            if !from.buffer.is_empty() {
+                mem::swap(&mut from.buffer, unsent);
+                return Poll::Ready(Ok(unsent.len()));
+            }
+            let received = from.poll_read(receiving, cx, unsent.whole_room(block));
+            if let Poll::Ready(Ok(n)) = received {
+                unsent.filled(n);
+            }
+            received
+        });
+        if matches!(taken, Poll::Ready(Ok(n)) if n >= block) {
+            self.block = LARGE_BLOCK;
+        }
+        taken
+    }
+}
+
+impl Future for Copy<'_> {
+    type Output = io::Result<u64>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        let this = &mut *self;
+        for _ in 0..BLOCKS_A_POLL {
+            ready!(this.to.poll_send(&mut this.sending, cx, 0))?;
+            this.to.check_open()?;
+            this.sent_before.get_or_insert_with(|| this.to.sent());
+            if ready!(this.poll_take(cx))? == 0 {
+                return Poll::Ready(Ok(this.copied()));
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Copy<'_> {
+    fn drop(&mut self) {
+        self.to.flush();
+    }
+}
