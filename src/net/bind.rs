@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::addr::Addresses;
-use super::socket_file::{SocketFile, make_way};
+use super::socket_file::{SocketFile, make_way, named};
 use super::{TcpListener, UdpSocket, UnixDatagram, UnixListener};
 use crate::kernel::source::{Kind, Source};
 use crate::sys::socket::{self, Address};
@@ -125,13 +125,18 @@ impl Options {
     }
 
     fn bind(&self, fd: &OwnedFd, address: &Address) -> io::Result<()> {
-        match socket::bind(fd.as_raw_fd(), address) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse && !address.is_inet() => {
-                make_way(address, self.replace_stale, error)?;
-                socket::bind(fd.as_raw_fd(), address)
-            }
-            result => result,
+        let raw = fd.as_raw_fd();
+        if address.is_inet() {
+            return socket::bind(raw, address);
         }
+        let bound = socket::bind(raw, address).or_else(|error| {
+            if error.kind() != ErrorKind::AddrInUse {
+                return Err(error);
+            }
+            make_way(address, self.replace_stale, error)?;
+            socket::bind(raw, address)
+        });
+        bound.map_err(|error| named(address, error))
     }
 }
 
