@@ -52,8 +52,8 @@ pub struct Received {
     pub len: usize,
     /// How long the datagram was when it was sent: a buffer that takes it whole.
     pub full_len: usize,
-    /// Whether descriptors came along that were not taken, and are closed now. Only
-    /// `recv_with_fds` takes any, up to the number that it is given.
+    /// Whether more descriptors came along than `recv_with_fds` was told to take: those are closed
+    /// now. The other operations take none, close all, and do not say so.
     pub lost_fds: bool,
 }
 

@@ -31,6 +31,7 @@ pub(crate) mod eventfd;
 #[allow(dead_code)] // called by the wrappers as they come
 pub(crate) mod faults;
 pub(crate) mod memory;
+pub(crate) mod names;
 pub(crate) mod options;
 pub(crate) mod pipe;
 pub(crate) mod process;
