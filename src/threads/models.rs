@@ -24,7 +24,8 @@
 //!
 //! # Not here
 //! The idle limit: loom's `wait_timeout` never times out. It acts under the pool's one mutex; unit
-//! tests see it end threads. The token of a limiter (`primitives`), the loop's mailbox
+//! tests see it end threads. Work that relied on a thread which is then refused, for which it takes
+//! two workers and two who submit: a unit test brings that order about. The token of a limiter (`primitives`), the loop's mailbox
 //! (`mailbox::models`), forks.
 
 use std::future::poll_fn;

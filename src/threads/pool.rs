@@ -80,6 +80,15 @@ struct State {
     started: usize,
 }
 
+impl State {
+    /// Takes out the worker that has slept the shortest, if any sleeps; its bell is to be rung.
+    fn call(&mut self) -> Option<Arc<Bell>> {
+        let bell = self.idle.pop()?;
+        self.coming += 1;
+        Some(bell)
+    }
+}
+
 /// What one worker sleeps on.
 #[derive(Default)]
 pub(super) struct Bell(Condvar);
@@ -118,11 +127,11 @@ impl Pool {
         if state.queue.len() <= state.coming {
             return;
         }
-        state.coming += 1;
-        if let Some(bell) = state.idle.pop() {
+        if let Some(bell) = state.call() {
             drop(state);
             return bell.0.notify_one();
         }
+        state.coming += 1;
         state.threads += 1;
         state.started += 1;
         let name = format!("{}-{}", pool.name, state.started);
@@ -139,7 +148,13 @@ impl Pool {
         state.coming -= 1;
         state.threads -= 1;
         if state.threads > 0 {
-            return; // Served: a worker that is done will come
+            // A worker that is done will come; but what came since has relied on this thread.
+            let called = (state.queue.len() > state.coming).then(|| state.call());
+            drop(state);
+            if let Some(bell) = called.flatten() {
+                bell.0.notify_one();
+            }
+            return;
         }
         let refused = mem::take(&mut state.queue);
         state.working -= refused.len();
