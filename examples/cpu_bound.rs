@@ -18,7 +18,12 @@ use petla::{gather, interval, spawn, yield_now};
 const RANGE: u64 = 40_000;
 
 fn primes(job: u64) -> usize {
-    let is_prime = |n: &u64| *n > 1 && (2..).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+    let is_prime = |n: &u64| {
+        *n > 1
+            && (2..)
+                .take_while(|d| d * d <= *n)
+                .all(|d| !n.is_multiple_of(d))
+    };
     (job * RANGE..(job + 1) * RANGE).filter(is_prime).count()
 }
 

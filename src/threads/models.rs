@@ -10,18 +10,18 @@
 //! | mutation | fails first |
 //! | --- | --- |
 //! | nobody is woken; the result is lost | `a_result_reaches_..` |
-//! | the waker is taken out before the result is there; kept from the first poll; left in a step | |
-//! | of its own | `the_waker_of_the_last_poll_..` |
+//! | the waker is taken out before the result is there | `the_waker_of_the_last_..` |
+//! | a poll keeps the first waker, or leaves its own in a second step | `the_waker_of_the_last_..` |
 //! | abandoned work begins; keeps its worker | `work_that_is_abandoned_..` |
 //! | abandoned work keeps its result | `a_dropped_ticket_..` |
 //! | the worker is free, or the place given back, after the wake | `whoever_is_woken_..` |
 //! | refused work does not say why | `refused_work_..` |
-//! | an idle worker is not called, is left in the list; a worker sleeps without a look | |
-//! | (these hang); a worker that is on its way is not counted, or not counted on | `one_worker_..` |
-//! | a worker looks in one step and sleeps in another; is called and not counted | `work_of_two_..` |
+//! | an idle worker is not called; stays in the list; sleeps without a look | `one_..` hangs |
+//! | a worker that is on its way is not counted, or not counted on | `one_worker_..` |
+//! | a worker looks and sleeps in two steps; is called and not counted | `work_of_two_..` |
 //! | work without a thread is refused though one is there | `work_of_two_..` |
-//! | work without a thread is kept though none is; the thread stays counted | `.._refused_only_..` |
-//! | a closed pool leaves workers asleep, does not say that it ended, takes work in | `a_closed_..` |
+//! | work without a thread is kept; the thread stays counted | `.._refused_only_..` |
+//! | a closed pool: idle workers sleep on, no end is told, work is taken in | `a_closed_..` |
 //!
 //! # Not here
 //! The idle limit: loom's `wait_timeout` never times out. It acts under the pool's one mutex; unit

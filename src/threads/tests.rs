@@ -174,7 +174,8 @@ fn work_for_which_no_thread_starts_waits_for_the_one_there_is() {
 #[test]
 fn work_that_relied_on_a_thread_that_was_refused_goes_to_an_idle_one() {
     static STARTED: AtomicUsize = AtomicUsize::new(0);
-    static THIRD: Mutex<Option<Box<dyn FnOnce(&Arc<Pool>) + Send>>> = Mutex::new(None);
+    type Meanwhile = Box<dyn FnOnce(&Arc<Pool>) + Send>;
+    static THIRD: Mutex<Option<Meanwhile>> = Mutex::new(None);
     let start: Start = |name, pool| match STARTED.fetch_add(1, SeqCst) {
         0 | 1 => worker::start(name, pool),
         _ => {
