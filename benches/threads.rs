@@ -2,17 +2,17 @@
 //!
 //! - `thread_roundtrip`: work that does nothing, awaited, one after the other.
 //! - `thread_burst`: eight at a time, awaited together.
-//! - `thread_cpu`: eight at a time that each compute for some 50 µs.
+//! - `thread_cpu`: eight at a time that each compute for some 30 µs.
 //!
-//! petla's `to_thread` beside tokio's `spawn_blocking`. smol's `unblock` would be another crate, and
-//! monoio hands work to a pool that its users bring.
+//! petla's `to_thread` beside tokio's `spawn_blocking`. smol's `unblock` would be another crate,
+//! and monoio hands work to a pool that its users bring.
 //!
 //! Timed: from the first call to the last result; the first thread has been started before.
 //! Checked: the sum of what came back.
 //!
 //! How to read it: nanoseconds a piece of work. Pinned to one core, a round trip is two switches of
-//! threads and the calls that ask for them; the work of `thread_cpu` costs what it costs, and what
-//! is above its share in the other columns is lost. What several cores gain:
+//! threads and the calls that ask for them. The work of `thread_cpu` costs the same everywhere, so
+//! the columns differ by what is lost around it. What several cores gain:
 //! `cargo run --release --example cpu_bound`.
 
 use std::hint::black_box;
@@ -35,7 +35,7 @@ const JOBS: Sizes = Sizes {
     criterion: 400,
     smoke: 16,
 };
-/// Steps of one computation: some 50 µs.
+/// Steps of one computation: some 30 µs.
 const STEPS: u64 = 50_000;
 
 /// What the runtimes' users write.

@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | nobody is woken; the result is lost | `a_result_reaches_..` |
 //! | the waker is taken out before the result is there | `the_waker_of_the_last_..` |
-//! | a poll keeps the first waker, or leaves its own in a second step | `the_waker_of_the_last_..` |
+//! | a poll keeps the first waker; leaves its own in a second step | `the_waker_of_the_last_..` |
 //! | abandoned work begins; keeps its worker | `work_that_is_abandoned_..` |
 //! | abandoned work keeps its result | `a_dropped_ticket_..` |
 //! | the worker is free, or the place given back, after the wake | `whoever_is_woken_..` |
@@ -26,8 +26,8 @@
 //! # Not here
 //! The idle limit: loom's `wait_timeout` never times out. It acts under the pool's one mutex; unit
 //! tests see it end threads. Work that relied on a thread which is then refused, for which it takes
-//! two workers and two who submit: a unit test brings that order about. The token of a limiter (`primitives`), the loop's mailbox
-//! (`mailbox::models`), forks.
+//! two workers and two who submit: a unit test brings that order about. The token of a limiter
+//! (`primitives`), the loop's mailbox (`mailbox::models`), forks.
 
 use std::future::poll_fn;
 use std::io;

@@ -23,10 +23,11 @@
 //! A child has none of these threads, and perhaps a lock that nobody will open: it uses no pool
 //! of its parent.
 //!
-//! # Signals
-//! Workers keep the mask of the thread that started them, as all threads do. Were signals blocked
-//! in them, so they would be in the programs that work starts there; a handler that runs in a
-//! worker interrupts a system call, which the standard library repeats.
+//! # What threads inherit
+//! A worker keeps the signal mask, the processors and the priority of the thread that started it,
+//! as all threads do; only the timer slack, which loops change, is put back (`worker`). Were
+//! signals blocked in workers, so they would be in the programs that work starts there; a handler
+//! that runs in a worker interrupts a system call, which the standard library repeats.
 //!
 //! # Not here
 //! How much may run at once: limiters.
