@@ -32,6 +32,7 @@ pub(crate) mod pipe;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod stdio;
 
 pub(crate) use process::fork_count;
 
