@@ -45,6 +45,8 @@ struct Input {
 struct Block {
     file: fs::File,
     bytes: Vec<u8>,
+    /// What the last read gave, until somebody hears of it: an end is not eaten either.
+    read: Option<io::Result<usize>>,
 }
 
 /// The standard input of the process.
@@ -199,6 +201,7 @@ impl Input {
             let block = |file| Block {
                 file,
                 bytes: Vec::new(),
+                read: None,
             };
             self.way = Some(Way::find(io::stdin().as_fd(), block)?);
         }
@@ -219,11 +222,11 @@ impl Input {
                 poll_fn(|cx| wait.poll_io(cx, &mut read)).await
             }
             Way::OnThreads(ferry) => {
-                if ferry.back().await.bytes.is_empty() {
-                    ferry.go(Block::read).await??;
+                if ferry.back().await.read.is_none() {
+                    ferry.go(Block::read).await?;
                 }
                 let block = ferry.back().await;
-                let n = block.bytes.len();
+                let n = block.read.take().expect("it has read")?;
                 bytes.append(&mut block.bytes);
                 Ok(n)
             }
@@ -242,7 +245,7 @@ fn recv(fd: RawFd, bytes: &mut Vec<u8>) -> io::Result<usize> {
 
 impl Block {
     /// On a thread.
-    fn read(&mut self) -> io::Result<()> {
+    fn read(&mut self) {
         self.bytes.resize(BLOCK, 0);
         let read = loop {
             match self.file.read(&mut self.bytes) {
@@ -251,7 +254,7 @@ impl Block {
             }
         };
         self.bytes.truncate(*read.as_ref().unwrap_or(&0));
-        read.map(drop)
+        self.read = Some(read);
     }
 }
 
