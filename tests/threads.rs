@@ -9,10 +9,16 @@
 
 mod common;
 
+#[path = "threads/back.rs"]
+mod back;
 #[path = "threads/drops.rs"]
 mod drops;
+#[path = "threads/ends.rs"]
+mod ends;
 #[path = "threads/limits.rs"]
 mod limits;
+#[path = "threads/time.rs"]
+mod time;
 #[path = "threads/work.rs"]
 mod work;
 

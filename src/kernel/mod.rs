@@ -74,7 +74,7 @@ use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};
 use interrupt::Interrupts;
 pub(crate) use node::{Cleaner, Node, clean_up};
-pub(crate) use outside::Outside;
+pub(crate) use outside::{Outside, Trace};
 pub(crate) use settings::{CLEANUP_LIMIT, Settings};
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};

@@ -32,6 +32,7 @@ impl Kernel {
         self.clean_up();
         self.phase.set(Phase::Closing);
         self.drop_tasks();
+        self.outsides.report();
         mailbox::release(self.id).into_iter().for_each(drop_safely);
         drop_safely(self.timers.replace(TimerQueue::new()));
         drop_safely(self.idlers.take());

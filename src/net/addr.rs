@@ -158,7 +158,7 @@ impl Addresses {
                 }
                 other => match mem::replace(other, State::Gone) {
                     State::Known(list) => return Poll::Ready(some(list)),
-                    State::Name(host, port) => *other = State::Looking(Lookup::start(host, port)?),
+                    State::Name(host, port) => *other = State::Looking(Lookup::start(host, port)),
                     State::Wrong(error) => return Poll::Ready(Err(error)),
                     State::Looking(_) | State::Gone => panic!("a future was polled after its end"),
                 },

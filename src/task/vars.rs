@@ -16,6 +16,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU8;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use super::header::{Flags, Header};
@@ -209,21 +210,28 @@ fn inherit_slowly(child: &Header) {
     }
 }
 
-/// A copy of the variables that code running now sees, for another thread; `None`: there are none.
-/// It clones the values, which is user code.
-pub(crate) fn carry() -> Option<Vars> {
-    current().map(|vars| (*vars).clone())
+/// A copy of the variables that some code saw, on its way to another thread.
+///
+/// The mutex makes the values, which are only `Send`, shareable without `unsafe`.
+pub(crate) struct Carried(Mutex<Option<Vars>>);
+
+/// Copies the variables that code running now sees. It clones the values, which is user code.
+pub(crate) fn carry() -> Carried {
+    Carried(Mutex::new(current().map(|vars| (*vars).clone())))
 }
 
-/// Calls `f`, outside any task, with these variables and no others; then they are dropped.
-pub(crate) fn with_carried<R>(vars: Option<Vars>, f: impl FnOnce() -> R) -> R {
-    let mut inner = vars.map(Rc::new);
-    let outer = replace(inner.take());
-    let _swapped = Swapped {
-        outer,
-        inner: &mut inner,
-    };
-    f()
+impl Carried {
+    /// Calls `f`, outside any task, with these variables and no others; then they are dropped.
+    pub(crate) fn with<R>(self, f: impl FnOnce() -> R) -> R {
+        let vars = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = vars.map(Rc::new);
+        let outer = replace(inner.take());
+        let _swapped = Swapped {
+            outer,
+            inner: &mut inner,
+        };
+        f()
+    }
 }
 
 pinned! {

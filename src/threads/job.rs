@@ -14,6 +14,9 @@
 //! - **Told**: `end` puts the result in place in the step in which it takes the waker out, and
 //!   the future leaves its waker in the step in which it finds no result.
 //! - **Outside**: work, results and wakers are called, cloned and dropped with the mutex open.
+//! - **At work**: the loop of the task that awaits it counts the work (`outside`) until its result
+//!   is taken or it is abandoned; but not while the work itself waits for a loop ([`Paused`]),
+//!   which could not go on if time stood still for its sake.
 //! - **Free first**: the worker says that it is free, and gives up what the work held (a token of
 //!   a limiter), before it wakes the future. So whoever goes on from there finds both.
 //!
@@ -30,6 +33,8 @@ use std::sync::Arc; // loom's has no unsized coercion
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Cancelled, JoinError, Panic, Reason};
+use crate::kernel::Outside;
+use crate::mailbox::LoopId;
 use crate::rt::{Mutex, lock};
 use crate::sys::fork_count;
 use crate::task::report;
@@ -43,6 +48,31 @@ pub(super) trait Work: Send + Sync {
 
     /// It will not run: ends it with this reason.
     fn refuse(&self, why: Reason);
+
+    /// The loop of the task that handed it over.
+    fn home(&self) -> Option<LoopId>;
+
+    /// Why nobody awaits it, if nobody does.
+    fn abandoned(&self) -> Option<Cancelled>;
+
+    /// It waits for a loop, or goes on.
+    fn set_paused(&self, paused: bool);
+}
+
+/// A piece of work waits for a loop, until this is dropped: anywhere.
+pub(crate) struct Paused(Arc<dyn Work>);
+
+impl Paused {
+    pub(super) fn new(work: Arc<dyn Work>) -> Paused {
+        work.set_paused(true);
+        Paused(work)
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        self.0.set_paused(false);
+    }
 }
 
 /// Work as its future sees it.
@@ -60,6 +90,7 @@ pub(super) struct Ticket<T> {
 /// `f`, and what is held while it waits and runs.
 struct Job<F, T, H> {
     state: Mutex<State<F, T, H>>,
+    home: Option<LoopId>,
     asked_at: &'static Location<'static>,
 }
 
@@ -67,6 +98,7 @@ struct State<F, T, H> {
     stage: Stage<F, T, H>,
     /// Who awaits the result.
     waiter: Option<Waker>,
+    outside: Option<Outside>,
 }
 
 enum Stage<F, T, H> {
@@ -78,11 +110,12 @@ enum Stage<F, T, H> {
 }
 
 /// The two ends of new work. `held` is given up when a worker is free of it; `asked_at` is told
-/// when it is refused.
+/// when it is refused or abandoned.
 pub(super) fn job<F, T, H>(
     f: F,
     held: H,
     waiter: Waker,
+    outside: Option<Outside>,
     asked_at: &'static Location<'static>,
 ) -> (Arc<dyn Work>, Ticket<T>)
 where
@@ -93,9 +126,13 @@ where
     let state = State {
         stage: Stage::Queued(f, held),
         waiter: Some(waiter),
+        outside,
     };
-    let state = Mutex::new(state);
-    let job = Arc::new(Job { state, asked_at });
+    let job = Arc::new(Job {
+        home: state.outside.as_ref().map(Outside::home),
+        state: Mutex::new(state),
+        asked_at,
+    });
     let ticket = Ticket {
         errand: job.clone(),
         process: fork_count(),
@@ -167,6 +204,29 @@ where
             wake_safely(waiter);
         }
     }
+
+    fn home(&self) -> Option<LoopId> {
+        self.home
+    }
+
+    fn abandoned(&self) -> Option<Cancelled> {
+        let state = lock(&self.state);
+        let is_abandoned = matches!(state.stage, Stage::Abandoned);
+        let why = || Cancelled::new("nobody awaits this work any more".into(), self.asked_at);
+        is_abandoned.then(why)
+    }
+
+    fn set_paused(&self, paused: bool) {
+        let mut state = lock(&self.state);
+        let is_awaited = matches!(state.stage, Stage::Running);
+        let outside = match (self.home, paused) {
+            (Some(home), false) if is_awaited => Some(Outside::of(home)),
+            _ => None,
+        };
+        let old = mem::replace(&mut state.outside, outside);
+        drop(state);
+        drop(old);
+    }
 }
 
 /// Drops a result that nobody wants, on the thread that worked for it. A panic is reported.
@@ -195,7 +255,9 @@ where
         let mut state = lock(&self.state);
         match mem::replace(&mut state.stage, Stage::Taken) {
             Stage::Done(result) => {
+                let outside = state.outside.take();
                 drop(state);
+                drop(outside);
                 Poll::Ready(result)
             }
             Stage::Taken | Stage::Abandoned => {
@@ -215,8 +277,9 @@ where
     fn abandon(&self) {
         let mut state = lock(&self.state);
         let stage = mem::replace(&mut state.stage, Stage::Abandoned);
-        let waiter = state.waiter.take();
+        let (waiter, outside) = (state.waiter.take(), state.outside.take());
         drop(state);
+        drop(outside);
         drop(waiter);
         if let Stage::Done(Err(error)) = stage {
             report_unseen(error);

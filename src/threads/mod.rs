@@ -14,13 +14,23 @@
 
 mod ferry;
 mod job;
+#[cfg(all(test, petla_loom))]
+mod models;
 mod pool;
 mod send_local;
 mod shared;
+#[cfg(all(test, not(any(petla_loom, petla_shuttle))))]
+mod tests;
+mod thread_pool;
 mod to_thread;
 mod worker;
 
 pub(crate) use ferry::Ferry;
+pub(crate) use job::Paused;
 pub use send_local::{SendLocal, send_local};
 pub use shared::default_limiter;
+pub(crate) use shared::lookup_limiter;
+pub use thread_pool::{Shutdown, ThreadPool};
 pub use to_thread::{ToThread, to_thread};
+pub use worker::check_cancelled;
+pub(crate) use worker::{calling_loop, pause};

@@ -9,6 +9,8 @@
 //! - **Served**: no more work is queued than workers are on their way to the queue (`coming`),
 //!   unless the system refused a thread; then each worker that is done comes anyway, and if there
 //!   is none all that is queued is refused.
+//! - **Closed**: no work is taken in any more; workers that find none end, and `ended` is set when
+//!   the last work is over.
 //! - **Called**: a worker is in `idle` while it may sleep, until it takes itself out, or somebody
 //!   who takes it out counts it as coming and then rings its bell.
 //! - **Outside**: work is run and dropped, and threads are started, with the mutex open.
@@ -39,8 +41,8 @@ use std::time::Duration;
 
 use super::job::Work;
 use super::worker;
-use crate::rt::{Arc, Condvar, Mutex, lock};
-use crate::sync::CapacityLimiter;
+use crate::rt::{Arc, Condvar, Mutex, MutexGuard, lock};
+use crate::sync::{CapacityLimiter, Event};
 use crate::sys::fork_count;
 
 /// How long a worker that has nothing to do stays: long enough for the next request of a user,
@@ -57,7 +59,9 @@ pub(super) struct Pool {
     pub(super) limiter: CapacityLimiter,
     pub(super) name: Cow<'static, str>,
     pub(super) idle_limit: Duration,
-    start: Start,
+    /// Set when it is closed and no work is left.
+    pub(super) ended: Event,
+    pub(super) start: Start,
     process: u32,
 }
 
@@ -68,6 +72,9 @@ struct State {
     idle: Vec<Arc<Bell>>,
     /// Workers that will look at the queue without being called.
     coming: usize,
+    /// How much work was taken in and is not over.
+    working: usize,
+    closed: bool,
     threads: usize,
     /// How many threads were started so far.
     started: usize,
@@ -85,6 +92,7 @@ impl Pool {
             limiter: CapacityLimiter::new(limit),
             name: name.into(),
             idle_limit: IDLE_LIMIT,
+            ended: Event::new(),
             start: worker::start,
             process: fork_count(),
         }
@@ -96,11 +104,16 @@ impl Pool {
     }
 
     /// Has a worker run it.
-    pub(super) fn submit(self: &Arc<Self>, work: StdArc<dyn Work>) {
-        if self.is_inherited() {
+    pub(super) fn submit(pool: &Arc<Pool>, work: StdArc<dyn Work>) {
+        if pool.is_inherited() {
             return work.refuse("its thread pool is the parent's of this forked process".into());
         }
-        let mut state = lock(&self.state);
+        let mut state = lock(&pool.state);
+        if state.closed {
+            drop(state);
+            return work.refuse("its thread pool was shut down".into());
+        }
+        state.working += 1;
         state.queue.push_back(work);
         if state.queue.len() <= state.coming {
             return;
@@ -112,10 +125,10 @@ impl Pool {
         }
         state.threads += 1;
         state.started += 1;
-        let name = format!("{}-{}", self.name, state.started);
+        let name = format!("{}-{}", pool.name, state.started);
         drop(state);
-        if let Err(error) = (self.start)(name, self.clone()) {
-            self.without_thread(&error);
+        if let Err(error) = (pool.start)(name, pool.clone()) {
+            pool.without_thread(&error);
         }
     }
 
@@ -129,15 +142,37 @@ impl Pool {
             return; // Served: a worker that is done will come
         }
         let refused = mem::take(&mut state.queue);
-        drop(state);
+        state.working -= refused.len();
+        self.look_for_end(state);
         for work in refused {
             work.refuse(format!("no thread could be started for it: {error}").into());
         }
     }
 
-    /// A worker: it will come for more.
+    /// A worker: its work is over, and it will come for more.
     pub(super) fn is_free(&self) {
-        lock(&self.state).coming += 1;
+        let mut state = lock(&self.state);
+        state.working -= 1;
+        state.coming += 1;
+        self.look_for_end(state);
+    }
+
+    fn look_for_end(&self, state: MutexGuard<'_, State>) {
+        let ended = state.closed && state.working == 0;
+        drop(state);
+        if ended {
+            self.ended.set();
+        }
+    }
+
+    /// Takes nothing more in. Work that was taken in is done, idle workers end. Not in a child.
+    pub(super) fn close(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        let idle = mem::take(&mut state.idle);
+        state.coming += idle.len();
+        self.look_for_end(state);
+        idle.iter().for_each(|bell| bell.0.notify_one());
     }
 
     /// A worker, which was counted as coming: its next work, for which it may have to wait. `None`
@@ -148,6 +183,10 @@ impl Pool {
             state.coming -= 1;
             if let Some(work) = state.queue.pop_front() {
                 return Some(work);
+            }
+            if state.closed {
+                state.threads -= 1;
+                return None;
             }
             state.idle.push(bell.clone());
             loop {
@@ -170,9 +209,26 @@ impl Pool {
         }
     }
 
-    /// How many threads it has.
+    /// How many threads it has; none in a child.
     pub(super) fn threads(&self) -> usize {
-        lock(&self.state).threads
+        match self.is_inherited() {
+            true => 0,
+            false => lock(&self.state).threads,
+        }
+    }
+
+    /// How many of them sleep.
+    #[cfg(test)]
+    pub(super) fn idle(&self) -> usize {
+        lock(&self.state).idle.len()
+    }
+
+    /// How much work was taken in and is not over; none in a child.
+    pub(super) fn working(&self) -> usize {
+        match self.is_inherited() {
+            true => 0,
+            false => lock(&self.state).working,
+        }
     }
 }
 

@@ -21,7 +21,17 @@ use crate::sync::CapacityLimiter;
 /// so it is not the number of processors.
 const DEFAULT_LIMIT: usize = 40;
 
-static SHARED: AtomicPtr<Arc<Pool>> = AtomicPtr::new(ptr::null_mut());
+/// How many host names are looked up at once. More would only queue at the name server; fewer, and
+/// some that nobody answers for, a thread 10 seconds and more each, would keep the rest waiting.
+const LOOKUP_LIMIT: usize = 16;
+
+static SHARED: AtomicPtr<Shared> = AtomicPtr::new(ptr::null_mut());
+
+/// What one process has.
+pub(super) struct Shared {
+    pub(super) pool: Arc<Pool>,
+    lookups: CapacityLimiter,
+}
 
 /// The limiter of every [`to_thread`](crate::to_thread) that was not given another: 40 at once.
 ///
@@ -42,22 +52,29 @@ static SHARED: AtomicPtr<Arc<Pool>> = AtomicPtr::new(ptr::null_mut());
 /// ```
 #[doc(alias("current_default_thread_limiter", "max_blocking_threads"))]
 pub fn default_limiter() -> &'static CapacityLimiter {
-    &shared().limiter
+    &shared().pool.limiter
 }
 
-/// This process's pool, made at the first call.
-pub(super) fn shared() -> &'static Arc<Pool> {
+/// The limiter of lookups of host names, which run on the same threads and beside that limit.
+pub(crate) fn lookup_limiter() -> &'static CapacityLimiter {
+    &shared().lookups
+}
+
+/// This process's, made at the first call.
+pub(super) fn shared() -> &'static Shared {
     let found = SHARED.load(Ordering::Acquire);
     // SAFETY: null or alive for ever, by Kept.
-    if let Some(pool) = unsafe { found.as_ref() }
-        && !pool.is_inherited()
+    if let Some(shared) = unsafe { found.as_ref() }
+        && !shared.pool.is_inherited()
     {
-        return pool;
+        return shared;
     }
     // If forks cannot be counted, children are as helpless as those of other libraries.
     let _ = kernel::watch_forks();
-    let new = Arc::new(Pool::new(DEFAULT_LIMIT, "petla-worker"));
-    let new = Box::into_raw(Box::new(new));
+    let new = Box::into_raw(Box::new(Shared {
+        pool: Arc::new(Pool::new(DEFAULT_LIMIT, "petla-worker")),
+        lookups: CapacityLimiter::new(LOOKUP_LIMIT),
+    }));
     let stored = SHARED.compare_exchange(found, new, Ordering::AcqRel, Ordering::Acquire);
     let winner = match stored {
         Ok(_) => new,

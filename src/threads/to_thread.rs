@@ -18,14 +18,14 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::job::{Ticket, job};
 use super::pool::Pool;
-use super::shared::shared;
+use super::shared::{default_limiter, shared};
 use crate::error::JoinError;
-use crate::kernel::{Kernel, Outside};
+use crate::kernel::{Kernel, Trace};
 use crate::pin::pinned;
 use crate::primitives::{AcquireToken, Shared};
 use crate::rt::Arc;
 use crate::sync::{CapacityLimiter, Token};
-use crate::task::{Vars, carry, with_carried};
+use crate::task::{Carried, carry};
 
 /// Runs `f` on another thread, where it may block or compute for long, once it is awaited.
 ///
@@ -37,8 +37,11 @@ use crate::task::{Vars, carry, with_carried};
 ///
 /// Threads cannot be stopped. A future that is dropped before its work began takes it along; after
 /// that the work goes on, keeps its place in the limiter to its end, and its result is dropped on
-/// its thread. [`shield`](crate::shield) the future if the result must be seen. Nothing waits for a
-/// thread at the end of [`run`](crate::run) or of the process.
+/// its thread; [`check_cancelled`](super::check_cancelled) tells it so. [`shield`](crate::shield)
+/// the future if the result must be seen. Nothing waits for a thread at the end of
+/// [`run`](crate::run), which in debug mode reports what it left behind, or of the process.
+///
+/// `f` reaches the loop that awaits it by [`LoopHandle::caller`](crate::LoopHandle::caller).
 ///
 /// # Errors
 /// [`JoinError::Panicked`]. [`JoinError::Cancelled`] if the system refuses to start a thread, and
@@ -76,9 +79,8 @@ pinned! {
         acquire: Option<AcquireToken<'static, Shared>>,
         /// Until it is handed over.
         work: Option<F>,
-        vars: Option<Vars>,
+        vars: Option<Carried>,
         ticket: Option<Ticket<T>>,
-        outside: Option<Outside>,
         limiter: Option<&'static CapacityLimiter>,
         /// The shared one if there is none.
         pool: Option<Arc<Pool>>,
@@ -86,11 +88,12 @@ pinned! {
     }
 }
 
-/// A place in a limiter, and in the pool whose limiter it is.
+/// What work holds while it runs: a place in a limiter, and in the pool whose limiter it is.
 struct Seat {
     _token: Token<'static>,
     /// Dropped after the token.
     _pool: Option<Arc<Pool>>,
+    _trace: Option<Trace>,
 }
 
 impl<F, T> ToThread<F, T> {
@@ -100,7 +103,6 @@ impl<F, T> ToThread<F, T> {
             work: Some(f),
             vars: None,
             ticket: None,
-            outside: None,
             limiter: None,
             pool,
             asked_at,
@@ -127,10 +129,10 @@ impl<F, T> ToThread<F, T> {
     /// Gets in line for a token, at the first poll.
     fn line_up(self: Pin<&mut Self>) {
         let mut this = self.project();
-        *this.vars = carry();
+        *this.vars = Some(carry());
         let limiter = match (&this.limiter, &this.pool) {
             (Some(limiter), _) => *limiter,
-            (None, None) => &shared().limiter,
+            (None, None) => default_limiter(),
             (None, Some(pool)) => {
                 let limiter = &raw const pool.limiter;
                 // SAFETY: Outlived.
@@ -149,17 +151,21 @@ where
     /// Hands the work over, if it was not before.
     fn hand_over(self: Pin<&mut Self>, token: Token<'static>, waiter: &Waker) {
         let this = self.project();
-        let Some(f) = this.work.take() else { return };
-        let vars = this.vars.take();
+        let (Some(f), Some(vars)) = (this.work.take(), this.vars.take()) else {
+            return;
+        };
+        let begun = Kernel::with(|kernel| kernel.begin_outside(this.asked_at));
+        let (outside, trace) = begun.unzip();
         let seat = Seat {
             _token: token,
             _pool: this.pool.clone(),
+            _trace: trace.flatten(),
         };
-        let f = move || with_carried(vars, f);
-        let (work, ticket) = job(f, seat, waiter.clone(), this.asked_at);
+        let f = move || vars.with(f);
+        let (work, ticket) = job(f, seat, waiter.clone(), outside, this.asked_at);
         *this.ticket = Some(ticket);
-        *this.outside = Kernel::with(Kernel::begin_outside);
-        this.pool.as_ref().unwrap_or_else(|| shared()).submit(work);
+        let pool = this.pool.as_ref();
+        Pool::submit(pool.unwrap_or_else(|| &shared().pool), work);
     }
 }
 
@@ -182,11 +188,8 @@ where
             self.hand_over(token, cx.waker());
             return Poll::Pending;
         }
-        let this = self.project();
-        let ticket = this.ticket.as_ref().expect("looked above");
-        let result = ready!(ticket.poll(cx));
-        *this.outside = None;
-        Poll::Ready(result)
+        let ticket = self.project().ticket.as_ref();
+        ticket.expect("looked above").poll(cx)
     }
 }
 
