@@ -3,14 +3,17 @@
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use petla::fs::{self, File};
-use petla::{threads, yield_now};
+use petla::testing::VirtualClock;
+use petla::{threads, timeout, yield_now};
 
 use super::Folder;
-use crate::common::{succeeds_alone, within_io, yield_until};
+use crate::common::{alone, loop_on, succeeds_alone, within_io, yield_until};
 
 /// Polls a few times while threads do what they can, then drops it.
 async fn give_up(future: impl Future) {
@@ -111,6 +114,51 @@ fn a_write_that_is_given_up_goes_on_and_its_order_is_kept() {
         assert_eq!(all[size..], [2; 10]);
         later.await?
     });
+}
+
+#[test]
+fn what_a_thread_still_writes_for_a_dropped_file_is_awaited_by_the_end_of_the_loop() {
+    const SIZE: usize = 120 << 10; // more than a pipe holds
+    let output = alone(|| {
+        within_io(async {
+            let pipe = std::io::stderr().as_fd().try_clone_to_owned()?;
+            let mut file = File::from_std(pipe.into());
+            file.write_all(&vec![b'x'; SIZE]).await?;
+            let mut flush = Box::pin(file.flush());
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(flush.as_mut().poll(&mut cx).is_pending());
+            drop(flush);
+            drop(file);
+            Ok(())
+        });
+        // SAFETY: ends the process, and its threads, at once.
+        unsafe { libc::_exit(0) };
+    });
+    if let Some(output) = output {
+        assert_eq!(output.stderr.len(), SIZE);
+    }
+}
+
+#[test]
+fn time_stands_still_for_a_read_that_an_abandoned_one_began() {
+    let folder = Folder::new();
+    let (mut file, mut far) = fifo(&folder);
+    let event_loop = loop_on(&VirtualClock::auto());
+    let read = event_loop.run_until_complete(async {
+        give_up(file.read(&mut [0; 8])).await;
+        let (mut buf, mut far) = ([0; 8], Some(&mut far));
+        let mut read = pin!(file.read(&mut buf));
+        let read = std::future::poll_fn(|cx| {
+            let polled = read.as_mut().poll(cx);
+            // It waits now, and the loop will be idle.
+            if let Some(far) = far.take() {
+                far.write_all(b"late").unwrap();
+            }
+            polled
+        });
+        timeout(Duration::from_secs(3600), read).await
+    });
+    assert_eq!(read.unwrap().expect("time has jumped").unwrap(), 4);
 }
 
 #[test]
