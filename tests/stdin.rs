@@ -42,18 +42,24 @@ fn pty() -> (File, File) {
     let named = unsafe { libc::ptsname_r(fd, name.as_mut_ptr().cast(), name.len()) };
     assert_eq!((unlocked, named), (0, 0));
     let terminal = open(CStr::from_bytes_until_nul(&name).unwrap().to_str().unwrap());
+    set_modes(&terminal, |modes| {
+        modes.c_lflag &= !libc::ECHO;
+        modes.c_iflag &= !libc::ICRNL;
+        modes.c_oflag &= !libc::OPOST;
+    });
+    (master, terminal)
+}
+
+fn set_modes(terminal: &File, change: impl FnOnce(&mut libc::termios)) {
     let fd = terminal.as_raw_fd();
     // SAFETY: numbers only, so zeros are one.
     let mut modes: libc::termios = unsafe { std::mem::zeroed() };
     // SAFETY: `modes` is valid for the call.
     let got = unsafe { libc::tcgetattr(fd, &raw mut modes) };
-    modes.c_lflag &= !libc::ECHO;
-    modes.c_iflag &= !libc::ICRNL;
-    modes.c_oflag &= !libc::OPOST;
+    change(&mut modes);
     // SAFETY: as above.
     let set = unsafe { libc::tcsetattr(fd, libc::TCSANOW, &raw const modes) };
     assert_eq!((got, set), (0, 0));
-    (master, terminal)
 }
 
 /// The flags of the open file description.
@@ -101,6 +107,12 @@ impl Running {
             line.clear();
         }
         panic!("the child ended without {key}");
+    }
+
+    /// Ends it.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits for its end, which must be a good one.

@@ -191,6 +191,44 @@ fn loops_one_after_the_other_and_side_by_side_share_the_lines() {
 }
 
 #[test]
+fn loops_side_by_side_wait_in_turn() {
+    const LINES: usize = 40;
+    let body = || {
+        let outcomes = Workers::new(2).run(async |_| {
+            let mut count = 0;
+            while stdin().read_line().await.unwrap().is_some() {
+                println!("<next");
+                count += 1;
+            }
+            count
+        });
+        let counts: Vec<usize> = outcomes.unwrap().into_iter().map(Result::unwrap).collect();
+        assert_eq!(counts.iter().sum::<usize>(), LINES);
+    };
+    for (kind, mut ours, theirs) in streams()
+        .into_iter()
+        .filter(|(kind, ..)| *kind != "terminal")
+    {
+        let Some(mut command) = alone_command(body) else {
+            return;
+        };
+        println!("{kind}");
+        command.stdin(theirs);
+        let mut child = Running::start(command);
+        for n in 0..LINES {
+            ours.write_all(format!("{n}\n").as_bytes()).unwrap();
+            child.line("<next");
+        }
+        if kind.starts_with("master") {
+            child.kill(); // it has no end
+        } else {
+            drop(ours);
+            child.ends();
+        }
+    }
+}
+
+#[test]
 fn readers_are_served_in_the_order_in_which_they_ask() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let body = || {

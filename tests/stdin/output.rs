@@ -5,12 +5,13 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
+use std::task::{Context, Waker};
 
 use petla::io::{stderr, stdout};
-use petla::{EventLoop, spawn, yield_now};
+use petla::{EventLoop, spawn, threads, yield_now};
 
 use crate::common::{alone_command, within_io};
-use crate::{Running, flags, pty};
+use crate::{Running, flags, pty, set_modes};
 
 const PIECES: usize = 200;
 
@@ -115,17 +116,58 @@ fn a_pipe_that_nobody_empties_holds_up_the_writer_and_not_the_loop() {
             stdout().write_all("<all\n").await
         });
     };
+    for kind in ["pipe", "socket"] {
+        let Some(mut command) = alone_command(body) else {
+            return;
+        };
+        println!("{kind}");
+        let mut ours = if kind == "pipe" {
+            let (reader, writer) = std::io::pipe().unwrap();
+            command.stderr(writer);
+            as_file(&reader)
+        } else {
+            let (near, far) = UnixStream::pair().unwrap();
+            command.stderr(as_file(&far));
+            as_file(&near)
+        };
+        let mut child = Running::start(command);
+        child.line("<full");
+        let mut came = vec![0; 1 << 20];
+        ours.read_exact(&mut came).unwrap();
+        assert!(came.iter().all(|byte| *byte == b'x'));
+        child.line("<all");
+        child.ends();
+    }
+}
+
+#[test]
+fn what_a_thread_still_writes_comes_before_what_is_written_later() {
+    const SIZE: usize = 200_000; // more than a terminal holds
+    let body = || {
+        within_io(async {
+            let first = vec![b'x'; SIZE];
+            let mut cx = Context::from_waker(Waker::noop());
+            while threads::default_limiter().borrowed() == 0 {
+                let mut write = Box::pin(stderr().write_all(&first));
+                assert!(write.as_mut().poll(&mut cx).is_pending());
+                yield_now().await; // until a thread has begun before it is dropped
+            }
+            stderr().write_all("later").await
+        });
+    };
     let Some(mut command) = alone_command(body) else {
         return;
     };
-    let (mut reader, writer) = std::io::pipe().unwrap();
-    command.stderr(writer);
-    let mut child = Running::start(command);
-    child.line("<full");
-    let mut came = vec![0; 1 << 20];
-    reader.read_exact(&mut came).unwrap();
-    assert!(came.iter().all(|byte| *byte == b'x'));
-    child.line("<all");
+    // A thread has to write to the master; what it writes is typed into the terminal.
+    let (master, mut terminal) = pty();
+    set_modes(&terminal, |modes| modes.c_lflag &= !libc::ICANON);
+    command.stderr(master);
+    let child = Running::start(command);
+    let mut came = vec![0; SIZE + 5];
+    terminal.read_exact(&mut came).unwrap();
+    let (first, later) = came.split_at(SIZE);
+    assert!(first.iter().all(|byte| *byte == b'x'));
+    assert_eq!(later, b"later");
     child.ends();
 }
 
