@@ -152,6 +152,7 @@ fn what_a_thread_still_writes_comes_before_what_is_written_later() {
                 assert!(write.as_mut().poll(&mut cx).is_pending());
                 yield_now().await; // until a thread has begun before it is dropped
             }
+            println!("<begun");
             stderr().write_all("later").await
         });
     };
@@ -161,8 +162,11 @@ fn what_a_thread_still_writes_comes_before_what_is_written_later() {
     // A thread has to write to the master; what it writes is typed into the terminal.
     let (master, mut terminal) = pty();
     set_modes(&terminal, |modes| modes.c_lflag &= !libc::ICANON);
+    // Ours keeps the terminal from hanging up, which would throw away what nobody read.
+    let _ours = master.try_clone().unwrap();
     command.stderr(master);
-    let child = Running::start(command);
+    let mut child = Running::start(command);
+    child.line("<begun");
     let mut came = vec![0; SIZE + 5];
     terminal.read_exact(&mut came).unwrap();
     let (first, later) = came.split_at(SIZE);
