@@ -30,8 +30,8 @@ use crate::threads::{Ferry, to_thread};
 /// well.
 ///
 /// A file that is dropped with output has it written all the same: by a clean-up that
-/// [the end of the loop](mod@crate::event_loop) waits for. Its errors are reported; whoever must
-/// know calls `close`.
+/// [the end of the loop](mod@crate::event_loop) waits for, 5 s at most unless set. Its errors are
+/// reported; whoever must know calls `close`.
 ///
 /// Whatever is read here can also be a FIFO or a device. A read that waits keeps a thread of the
 /// pool: [`PipeReader`](crate::io::PipeReader) needs none.

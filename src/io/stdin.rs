@@ -56,6 +56,9 @@ struct Block {
 /// is there for the next: nothing is eaten. Terminals and pipes are not set to non-blocking mode:
 /// the shell, and whoever else has them, will not notice.
 ///
+/// A file, or a terminal that belongs to another user, is read by a thread of the pool. A read that
+/// waits there keeps its thread, also when it was given up, until something is typed.
+///
 /// A read that can go on at once does so: put a [`yield_now`](crate::yield_now) into a loop that
 /// reads from a program which never pauses.
 ///
