@@ -8,10 +8,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram as StdSocket};
 use std::path::PathBuf;
 use std::pin::pin;
-use std::task::{Context, Waker};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
 
-use common::{poll_once, within_io as within};
+use common::{Bell, poll_once, within_io as within, yield_until};
 use petla::net::{UnixDatagram, UnixListener};
 
 /// A path that no other test uses; the file is removed in the end.
@@ -174,20 +173,20 @@ fn a_receivers_full_queue_does_not_strand_a_sender_without_a_peer() {
         let std_client = StdSocket::unbound()?;
         std_client.set_nonblocking(true)?;
         let queued = fill(|| std_client.send_to(b"x", &place.0));
-        let sending = petla::spawn({
-            let path = place.0.clone();
-            async move { client.send_to(b"last", path).await }
-        });
-        for _ in 0..3 {
-            // Whatever a new registration reports has been reported then.
-            petla::sleep(Duration::ZERO).await;
+        let bell = Bell::new();
+        let mut last = client.send_to(b"last", &place.0);
+        assert!(bell.poll(&mut last).is_pending());
+        for tries in 1..4 {
+            yield_until(|| bell.rings() >= tries).await;
+            assert!(bell.poll(&mut last).is_pending());
         }
         let mut buf = [0; 8];
         for _ in 0..queued {
             assert_eq!(server.recv(&mut buf).await?.len, 1);
         }
+        yield_until(|| bell.rings() >= 4).await;
+        assert!(matches!(bell.poll(&mut last), Poll::Ready(Ok(4))));
         assert_eq!(server.recv(&mut buf).await?.len, 4);
-        assert_eq!(sending.await??, 4);
         Ok(())
     });
 }
@@ -287,10 +286,10 @@ fn a_send_outside_a_loop_works_until_it_would_have_to_wait() {
     let (left, right) = UnixDatagram::pair().unwrap();
     let mut context = Context::from_waker(Waker::noop());
     let sent = pin!(left.send(b"x")).poll(&mut context);
-    assert!(matches!(sent, std::task::Poll::Ready(Ok(1))));
+    assert!(matches!(sent, Poll::Ready(Ok(1))));
     assert_eq!(right.try_recv(&mut [0; 8]).unwrap().len, 1);
     let waits = pin!(right.recv(&mut [0; 8])).poll(&mut context);
-    let std::task::Poll::Ready(Err(error)) = waits else {
+    let Poll::Ready(Err(error)) = waits else {
         panic!("it waits for ever");
     };
     assert!(error.to_string().contains("petla::run"), "{error}");
