@@ -11,8 +11,9 @@
 //! ```
 //!
 //! A Unix datagram may be refused because the *receiver's* queue is full. The kernel tells a
-//! socket that is connected to that receiver when there is room; to any other it is writable all
-//! the time, and no event comes. So a socket that is writable and was refused sleeps.
+//! socket that is connected to that receiver when there is room. Any other counts as writable all
+//! the time, and each refusal is a new event, because it gives the buffer of its datagram back:
+//! to wait for events would be to spin. So a socket that is writable and was refused sleeps.
 //!
 //! # Cost
 //! One system call a datagram. No allocation.

@@ -4,7 +4,7 @@
 //! - **Slices**: as in `socket`.
 //!
 //! # Cost
-//! It blocks, for seconds when a name server is silent: to be called on a thread.
+//! A function of the C library, not a system call. It blocks, for seconds when a name server is silent: to be called on a thread.
 //!
 //! # Not here
 //! Names of services; names to addresses (`std::net::ToSocketAddrs`).
@@ -15,7 +15,6 @@ use std::ptr;
 
 use libc::{c_int, socklen_t};
 
-use super::faults;
 use super::socket::Address;
 
 /// Room for the longest name (`NI_MAXHOST`).
@@ -23,7 +22,6 @@ const NAME_MAX: usize = 1025;
 
 /// The name of the host that has this address.
 pub(crate) fn name_of(address: &Address) -> io::Result<String> {
-    faults::at("getnameinfo")?;
     let mut name = [0_u8; NAME_MAX];
     // SAFETY: Slices; `len` bytes of the address are written. No service is asked for.
     let failed = unsafe {
