@@ -103,6 +103,14 @@ fn of_several_addresses_those_that_are_not_here_are_passed_over() {
         let local: SocketAddr = LOCAL.parse().unwrap();
         let server = start_server(&[absent, local, local][..], echo).await?;
         assert_eq!(server.local_addrs().len(), 1, "and doubles are one");
+        let port = server.local_addr()?.port();
+        let apart = [SocketAddr::from(([127, 0, 0, 2], port)), local];
+        let apart = start_server(&apart[..], echo).await?.local_addrs();
+        assert_ne!(
+            apart[1].port(),
+            port,
+            "a port that was asked for is one address's"
+        );
         let error = start_server(&[absent][..], echo).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
         assert!(error.to_string().contains("192.0.2.1:0"), "{error}");
