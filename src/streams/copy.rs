@@ -215,7 +215,7 @@ mod tests {
                 // It may have to learn first that it can send.
                 for _ in 0..65 {
                     assert!(Pin::new(&mut copying).poll(&mut cx).is_pending());
-                    crate::yield_now().await;
+                    crate::time::yield_now().await;
                 }
                 assert_eq!((held(&copying), copying.from.buffer.capacity()), (0, 0));
                 let large = length == BLOCK || copying.copied() > BLOCK as u64;
