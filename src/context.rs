@@ -10,6 +10,7 @@
 //! # Not here
 //! Task-locals: they belong to the task (`task::vars`).
 
+use std::any::Any;
 use std::cell::Cell;
 
 /// No task is being polled: plain code, or a callback of another executor.
@@ -20,6 +21,21 @@ thread_local! {
     static POLL: Cell<u32> = const { Cell::new(0) };
     static POSTPONED: Cell<(u32, u32)> = const { Cell::new((NO_TASK, 0)) };
     static LOOP: Cell<bool> = const { Cell::new(false) };
+    static PAUSE: Cell<Option<Pause>> = const { Cell::new(None) };
+}
+
+/// Notes that the work of this thread waits for somebody else, until what it gives is dropped.
+pub(crate) type Pause = fn() -> Option<Box<dyn Any + Send>>;
+
+/// Says what [`pause`] does on this thread.
+pub(crate) fn set_pause(pause: Pause) {
+    PAUSE.set(Some(pause));
+}
+
+/// Before blocking this thread until another one wakes it, who then drops what this gives. Calls
+/// no user code; a lock may be held that no loop needs to take a post in.
+pub(crate) fn pause() -> Option<Box<dyn Any + Send>> {
+    PAUSE.get().and_then(|pause| pause())
 }
 
 /// Does a loop run on this thread, so that blocking it would block tasks?

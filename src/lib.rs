@@ -74,7 +74,7 @@ pub use task::{ContextVar, Task, TaskId, TaskRef};
 #[doc(inline)]
 pub use task_group::{ErrorGroup, Ready, TaskGroup};
 #[doc(inline)]
-pub use threads::{SendLocal, send_local};
+pub use threads::{SendLocal, ToThread, send_local, to_thread};
 #[doc(inline)]
 pub use time::{
     Interval, Sleep, Timeout, interval, now, sleep, sleep_until, timeout, timeout_at, wait_for,

@@ -7,6 +7,26 @@
 mod common;
 
 #[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p01_producer_consumer {
+    include!("api/p01_producer_consumer.rs");
+
+    #[test]
+    fn two_producers_feed_a_consumer() {
+        main();
+    }
+}
+
+#[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p01b_spawned {
+    include!("api/p01b_spawned.rs");
+
+    #[test]
+    fn the_same_with_tasks() {
+        main().unwrap();
+    }
+}
+
+#[allow(clippy::all, reason = "a program as its author wrote it")]
 mod p01c_group {
     include!("api/p01c_group.rs");
 
@@ -94,6 +114,26 @@ mod p05_task_group {
     fn the_failed_group_at_its_end_says_what_failed() {
         let error = main().unwrap_err().to_string();
         assert!(error.starts_with("a task failed: task-"), "{error}");
+    }
+}
+
+#[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p06_condition {
+    include!("api/p06_condition.rs");
+
+    #[test]
+    fn a_buffer_stands_on_a_lock_and_two_conditions() {
+        main().unwrap();
+    }
+}
+
+#[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p07_worker_pool {
+    include!("api/p07_worker_pool.rs");
+
+    #[test]
+    fn workers_take_jobs_by_priority() {
+        main().unwrap();
     }
 }
 

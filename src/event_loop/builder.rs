@@ -109,8 +109,10 @@ impl Builder {
     /// stays that one's. A signal that comes when the result is there changes nothing.
     ///
     /// All loops of the process that run and asked for it are told, on any thread; one that hogs
-    /// its thread is enough for the last row. The child of a fork inside a run ends by the first
-    /// signal. A SIGINT that the process was started to ignore is taken all the same.
+    /// its thread is enough for the last row. A loop in which somebody listens to SIGINT by name
+    /// ([`signal`](crate::signal)) gives it to him instead. The child of a fork inside a run ends
+    /// by the first signal. A SIGINT that the process was started to ignore is taken all the
+    /// same.
     ///
     /// # asyncio
     /// What `asyncio.run` does unasked, on the main thread only.

@@ -4,9 +4,10 @@ use std::panic::Location;
 
 use super::callback;
 use super::remote_task::{self, RemoteTask};
-use crate::error::unit_error;
+use crate::error::{JoinError, unit_error};
 use crate::kernel::Kernel;
 use crate::mailbox::{self, LoopId};
+use crate::threads;
 
 unit_error!(
     /// The loop is closed; the closure was dropped.
@@ -45,6 +46,16 @@ impl LoopHandle {
     #[track_caller]
     pub fn current() -> LoopHandle {
         LoopHandle::new(Kernel::with_current("LoopHandle::current()", Kernel::id))
+    }
+
+    /// In work of [`to_thread`](crate::to_thread) or a [`ThreadPool`](crate::threads::ThreadPool):
+    /// the loop of the task that awaits it. Anywhere else, and for a task of another executor,
+    /// `None`.
+    ///
+    /// # asyncio
+    /// None; what anyio's `from_thread` uses.
+    pub fn caller() -> Option<LoopHandle> {
+        threads::calling_loop().map(LoopHandle::new)
     }
 
     /// Calls `f` on the loop's thread, after what is queued there. Wakes a loop that sleeps.
@@ -108,6 +119,41 @@ impl LoopHandle {
         // If the loop is closed, dropping the runner tells the handle so.
         drop(mailbox::post(self.id, Box::new(start)));
         task
+    }
+
+    /// Runs a future on the loop's thread and blocks this one until it has ended:
+    /// [`spawn`](LoopHandle::spawn) and [`join`](RemoteTask::join).
+    ///
+    /// # Errors
+    /// [`JoinError`]: it panicked, or was cancelled, as by a loop that closes.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop, which it would block: await what
+    /// [`spawn`](LoopHandle::spawn) gives there.
+    ///
+    /// # asyncio
+    /// `run_coroutine_threadsafe(..).result()`; anyio's `from_thread.run`.
+    ///
+    /// ```
+    /// use petla::{LoopHandle, sleep, to_thread};
+    /// use std::time::Duration;
+    ///
+    /// petla::run(async {
+    ///     let work = to_thread(|| {
+    ///         let event_loop = LoopHandle::caller().unwrap();
+    ///         event_loop.block_on(async || sleep(Duration::from_millis(1)).await)
+    ///     });
+    ///     assert!(work.await.unwrap().is_ok());
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn block_on<F, T>(&self, f: F) -> Result<T, JoinError>
+    where
+        F: AsyncFnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        remote_task::refuse_on_loop();
+        self.spawn(f).join()
     }
 
     /// Stops the loop as [`EventLoop::stop`](super::EventLoop::stop) does. Nothing happens if it

@@ -20,6 +20,8 @@ mod loop_handle;
 #[allow(unsafe_code)]
 mod models;
 mod remote_task;
+mod signals;
+mod workers;
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
@@ -34,11 +36,11 @@ pub use callback::CallHandle;
 pub use error::RunError;
 pub use loop_handle::{LoopClosed, LoopHandle};
 pub use remote_task::RemoteTask;
+pub use workers::{Worker, Workers};
 
 use crate::error::JoinError;
 use crate::kernel::source::Direction;
-use crate::kernel::{Kernel, Phase};
-use crate::sys::signal::Signal;
+use crate::kernel::{Kernel, Phase, Signal};
 pub use crate::task::Report;
 use crate::task::{Flags, Task, TaskRef};
 
@@ -365,13 +367,18 @@ impl EventLoop {
         f: impl FnMut() + 'static,
         at: &'static Location<'static>,
     ) -> io::Result<()> {
+        self.check_open()?;
+        self.kernel.watch(fd.as_raw_fd(), direction, f, at)
+    }
+
+    fn check_open(&self) -> io::Result<()> {
         if self.kernel.is_forked() {
             return Err(RunError::Forked.into());
         }
         if self.is_closed() {
             return Err(LoopClosed.into());
         }
-        self.kernel.watch(fd.as_raw_fd(), direction, f, at)
+        Ok(())
     }
 
     /// Debug mode, from the next batch on: a task or callback that holds up the loop for 100 ms or

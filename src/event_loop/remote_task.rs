@@ -27,6 +27,7 @@ use crate::error::{Cancelled, JoinError, Panic, Reason};
 use crate::rt::{Arc, Condvar, Mutex, lock};
 use crate::task::report;
 use crate::task::token::wake_safely;
+use crate::threads::{self, Paused};
 
 struct Shared<T> {
     state: Mutex<State<T>>,
@@ -44,6 +45,8 @@ struct State<T> {
     waiter: Option<Waker>,
     /// The runner's task.
     task: Option<Waker>,
+    /// The work of a worker that blocks on the handle: virtual time may pass meanwhile.
+    paused: Option<Paused>,
 }
 
 impl<T> State<T> {
@@ -95,6 +98,7 @@ pub(super) fn pair<F, T>(
         cancelled: None,
         waiter: None,
         task: None,
+        paused: None,
     };
     let shared = Arc::new(Shared {
         state: Mutex::new(state),
@@ -175,7 +179,9 @@ impl<T> Answer<T> {
             None
         };
         let (waiter, task) = (state.waiter.take(), state.task.take());
+        let paused = state.paused.take();
         drop(state);
+        drop(paused); // while this loop is busy: its time stands still again
         self.shared.ended.notify_all();
         drop(task);
         if let Some(waiter) = waiter {
@@ -218,6 +224,10 @@ impl<T: Send> RemoteTask<T> {
     pub fn join(self) -> Result<T, JoinError> {
         refuse_on_loop();
         let mut state = lock(&self.shared.state);
+        if !state.done {
+            // In this lock: whoever answers takes it, so there is no moment between.
+            state.paused = threads::pause();
+        }
         loop {
             if let Some(result) = state.take() {
                 return result;
@@ -231,7 +241,7 @@ impl<T: Send> RemoteTask<T> {
     }
 
     /// Blocks this thread until the task has ended or `limit` has passed; then the handle comes
-    /// back as the error and the task runs on.
+    /// back as the error and the task runs on. The limit is one of real time.
     ///
     /// # Errors
     /// The handle, at the limit; inside, as awaiting it.
@@ -286,7 +296,7 @@ impl<T: Send> RemoteTask<T> {
 }
 
 #[track_caller]
-fn refuse_on_loop() {
+pub(super) fn refuse_on_loop() {
     assert!(
         !context::is_loop_thread(),
         "blocking on a task would block this thread's event loop: await the handle instead"

@@ -4,13 +4,13 @@
 //! such wishes pays one or two branches a sleep. The order is that of urgency:
 //!
 //! ```text
-//!   nothing is ready ─► look, without waiting ─► wake the idle waiters ─► jump to the next
-//!                                                deadline ─► nothing can come: look for tasks
-//!                                                that await each other ─► stuck ─► sleep
+//!   nothing is ready ─► look, without waiting ─► wake the idle waiters ─► a thread works for
+//!   this loop: sleep ─► jump to the next deadline ─► nothing can come: look for tasks that await
+//!                                                    each other ─► stuck ─► sleep
 //! ```
 //!
-//! Each step ends it if it brought work. A pool of threads will have to be asked before the
-//! jump: while one of them works for this loop, time stands still.
+//! Each step ends it if it brought work. While a thread works for this loop (`outside`) time
+//! stands still, also for the other loops on its clock: this one does not rest.
 //!
 //! # Invariants
 //! - **Unlent**: a waker is cloned before the list is borrowed, and woken or dropped after.
@@ -102,6 +102,9 @@ impl Kernel {
         if self.run.ready() > 0 || self.stopping.get() || self.wake_idlers() {
             return true;
         }
+        if !self.outsides.is_empty() {
+            return false; // what the thread brings comes first
+        }
         let deadline = self.timers.borrow_mut().next_deadline();
         let deadline = deadline.unwrap_or(u64::MAX); // which is never
         if self.clock.rest(self.id, deadline) {
@@ -111,7 +114,8 @@ impl Kernel {
         if self.phase.get() == Phase::Cleaning && self.clock.is_manual() {
             self.given_up.set(true); // whoever would turn it waits for this loop to close
         }
-        let stuck = deadline == u64::MAX && self.reactor.borrow().is_empty();
+        let deaf = self.reactor.borrow().is_empty() && !self.hears_signals();
+        let stuck = deadline == u64::MAX && deaf;
         if stuck && self.seek_cycles() {
             return true;
         }

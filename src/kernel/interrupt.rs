@@ -7,6 +7,7 @@
 //!
 //! The first signal of a run cancels the main task, or stops a run that has none; the second
 //! leaves the run at once. Every loop that listens is told, on whichever thread the handler runs.
+//! A loop in which somebody asked for the signal by name (`signals`) gives it to him instead.
 //!
 //! # Invariants
 //! - **Async-signal-safe**: `tell` runs in a signal handler. It uses the atomics of this file,
@@ -27,11 +28,31 @@
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::{Kernel, Settings};
+use super::{Kernel, Settings, signals};
 use crate::error::{Cancelled, Reason};
 use crate::mailbox::{self, LOOPS_MAX};
-use crate::sys::signal::{self, Caught, Signal};
+use crate::sys::signal::{self, Caught, SIGINT, SIGTERM, Taken};
 use crate::task::{Task, TaskRef};
+
+/// A signal that asks a program to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Signal {
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGTERM: `kill`, service managers.
+    Terminate,
+}
+
+impl Signal {
+    const ALL: [Signal; 2] = [Signal::Interrupt, Signal::Terminate];
+
+    fn number(self) -> i32 {
+        match self {
+            Signal::Interrupt => SIGINT,
+            Signal::Terminate => SIGTERM,
+        }
+    }
+}
 
 /// One for each place in the table of mailboxes: the signals that the loop there listens to and,
 /// above them, the one that it has not noticed yet.
@@ -47,9 +68,11 @@ const fn pending(signal: Signal) -> u8 {
     wanted(signal) << Signal::ALL.len()
 }
 
-/// The handler's hook. False: nobody listens, or one who does hogs its thread.
-fn tell(signal: Signal) -> bool {
-    let (mut told, mut stuck) = (false, false);
+/// The handler's hook. Nobody takes it: nobody listens, or one who does hogs its thread.
+pub(super) fn tell(number: i32) -> Taken {
+    let mut signals = Signal::ALL.into_iter();
+    let signal = signals.find(|signal| signal.number() == number);
+    let (mut is_heard, mut is_told, mut is_stuck) = (false, false, false);
     for (index, word) in (0..).zip(&WORDS) {
         let Some(mailbox) = mailbox::lookup(index) else {
             break;
@@ -57,20 +80,34 @@ fn tell(signal: Signal) -> bool {
         if mailbox.is_inherited() {
             continue;
         }
-        // Relaxed: the word is all there is to see, and `notify` releases it.
-        let noted = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
-            let free = word & wanted(signal) != 0 && word & PENDING == 0;
-            free.then_some(word | pending(signal))
-        });
-        match noted {
-            Ok(_) => {
-                told = true;
-                mailbox.notify();
+        if signals::note(index, number) {
+            is_heard = true;
+            mailbox.notify();
+        } else if let Some(signal) = signal {
+            match interrupt(word, signal) {
+                Ok(_) => {
+                    is_told = true;
+                    mailbox.notify();
+                }
+                Err(word) => is_stuck |= word & wanted(signal) != 0,
             }
-            Err(word) => stuck |= word & wanted(signal) != 0,
         }
     }
-    told && !stuck
+    match (is_heard, is_told) {
+        _ if is_stuck => Taken::Not,
+        (true, _) => Taken::Shared,
+        (false, true) => Taken::Alone,
+        (false, false) => Taken::Not,
+    }
+}
+
+/// Notes the signal for a run that listens and has none pending; else gives the word.
+fn interrupt(word: &AtomicU8, signal: Signal) -> Result<u8, u8> {
+    // Relaxed: the word is all there is to see, and `notify` releases it.
+    word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+        let free = word & wanted(signal) != 0 && word & PENDING == 0;
+        free.then_some(word | pending(signal))
+    })
 }
 
 /// What the kernel keeps for this.
@@ -132,8 +169,10 @@ impl Kernel {
         self.interrupts.cause.set(None);
         // Listened first.
         self.word().store(bits, Ordering::Relaxed);
-        let caught = Signal::ALL
-            .map(|signal| (bits & wanted(signal) != 0).then(|| signal::catch(signal, tell)));
+        let caught = Signal::ALL.map(|signal| {
+            let catch = || signal::catch(signal.number(), tell).expect("it can be caught");
+            (bits & wanted(signal) != 0).then(catch)
+        });
         Some(Listening {
             kernel: self,
             caught,

@@ -35,9 +35,11 @@ mod idle;
 mod interrupt;
 mod main_task;
 mod node;
+mod outside;
 mod poll;
 mod settings;
 mod shutdown;
+mod signals;
 mod slow_polls;
 pub(crate) mod source;
 mod spawn;
@@ -61,7 +63,7 @@ use crate::reactor::Reactor;
 use crate::run_queue::RunQueue;
 use crate::sys;
 use crate::sys::epoll::{Epoll, Events};
-use crate::sys::process::{fork_count, watch_forks};
+use crate::sys::process::fork_count;
 use crate::task::report::{self, Report};
 use crate::task::{Header, TaskRef, token};
 use crate::timer_queue::TimerQueue;
@@ -72,8 +74,12 @@ use cycles::Cycles;
 use idle::Idlers;
 pub(crate) use idle::{IdleState, IdleWait};
 use interrupt::Interrupts;
+pub(crate) use interrupt::Signal;
 pub(crate) use node::{Cleaner, Node, clean_up};
+pub(crate) use outside::{Outside, Trace};
 pub(crate) use settings::{CLEANUP_LIMIT, Settings};
+pub(crate) use signals::Listener;
+use signals::Signals;
 pub use spawn::{all_tasks, current_task, spawn, spawn_eager};
 pub(crate) use timers::{ArmedTimer, TimerState};
 use watches::Watches;
@@ -120,6 +126,7 @@ pub(crate) struct Kernel {
     /// Time stands still for good, so clean-ups that wait for it will not end.
     given_up: Cell<bool>,
     idlers: Idlers,
+    outsides: outside::Outsides,
     stop_when_stuck: bool,
     debug: Cell<bool>,
     /// Has it a seed, or is it in debug mode? Then its batches are not the common ones.
@@ -131,12 +138,13 @@ pub(crate) struct Kernel {
     watches: Watches,
     scopes: node::Scopes,
     interrupts: Interrupts,
+    signals: Signals,
     this: Weak<Kernel>,
 }
 
 impl Kernel {
     pub(crate) fn new(settings: Settings) -> io::Result<Rc<Kernel>> {
-        watch_forks(forget_after_fork)?;
+        watch_forks()?;
         let epoll = Epoll::new()?;
         let (mailbox, id) = mailbox::claim()?;
         // From here on an error must give the table entry back: Drop does, once it is a Kernel.
@@ -162,6 +170,7 @@ impl Kernel {
             cleanup_limit: settings.cleanup_limit,
             given_up: Cell::new(false),
             idlers: Idlers::default(),
+            outsides: outside::Outsides::default(),
             stop_when_stuck: settings.stop_when_stuck,
             debug: Cell::default(),
             is_observed: Cell::default(),
@@ -172,6 +181,7 @@ impl Kernel {
             watches: Watches::new(),
             scopes: node::Scopes::default(),
             interrupts,
+            signals: Signals::default(),
             this: this.clone(),
         });
         if let Some(seed) = settings.seed {
@@ -319,6 +329,11 @@ fn no_loop(what: &str) -> ! {
         "{what} needs a running event loop on this thread ({}): call it inside `petla::run(..)`",
         Location::caller()
     )
+}
+
+/// From now on forks are counted (`sys::fork_count`).
+pub(crate) fn watch_forks() -> io::Result<()> {
+    sys::process::watch_forks(forget_after_fork)
 }
 
 /// The child of a fork starts without a loop; what it inherited belongs to the parent.

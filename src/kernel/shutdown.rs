@@ -32,6 +32,8 @@ impl Kernel {
         self.clean_up();
         self.phase.set(Phase::Closing);
         self.drop_tasks();
+        self.outsides.report();
+        self.stop_listening();
         mailbox::release(self.id).into_iter().for_each(drop_safely);
         drop_safely(self.timers.replace(TimerQueue::new()));
         drop_safely(self.idlers.take());
@@ -49,6 +51,7 @@ impl Kernel {
         }
         self.phase.set(Phase::Cleaning);
         self.watches.clear();
+        self.remove_signal_handlers();
         self.cancel_tasks();
         let limit = self.clock.now().checked_add(self.cleanup_limit);
         let limit = limit.map(|limit| (limit, self.arm(limit, Waker::noop().clone())));
@@ -74,6 +77,7 @@ impl Kernel {
     /// No slot is filled again behind the scan: tasks spawned meanwhile get none.
     fn drop_tasks(&self) {
         self.watches.clear();
+        self.remove_signal_handlers();
         for slot in 0..self.run.slots() {
             if let Some(task) = self.run.task(slot) {
                 self.cancel_now(slot, task);

@@ -401,7 +401,8 @@ impl Place {
 #[cold]
 fn wrong_loop() -> io::Error {
     io::Error::other(
-        "this descriptor belongs to another event loop: use it on the thread of that loop",
+        "this descriptor belongs to another event loop: use it on the thread of that loop, or \
+         move it here with from_std(socket.into_std())",
     )
 }
 

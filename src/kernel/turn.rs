@@ -144,6 +144,7 @@ impl Kernel {
             return false;
         }
         self.notice_signals();
+        self.deliver_signals();
         self.mailbox
             .drain_wakes(|slot| token::wake_slot_of(&self.run, slot));
         for post in self.mailbox.take_posts() {

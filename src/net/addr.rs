@@ -12,12 +12,15 @@
 //! - **Some**: a list that is handed out has at least one address.
 //!
 //! # Not here
-//! The lookup itself (`resolve`). An own resolver, caching, interleaving of families.
+//! The lookup itself (`resolve`). An own resolver, caching. The race of addresses (`connect`).
 
 use std::future::Future;
 use std::io;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::SocketAddr as UnixAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -32,10 +35,10 @@ use crate::sys::socket::Address;
 /// | an IP address and a port | `([127, 0, 0, 1], 80)`, `(Ipv4Addr::LOCALHOST, 80)` |
 /// | text | `"127.0.0.1:80"`, `"[::1]:80"`, `"localhost:80"` |
 /// | a host and a port | `("localhost", 80)` |
-/// | several | `&[SocketAddr]`, tried one after another |
+/// | several | `&[SocketAddr]`, as if one name had these addresses |
 ///
 /// Addresses in numbers are only parsed. A host name is looked up as the system is set up to
-/// (`/etc/hosts`, DNS), on a thread that lives for this one lookup. The trait is sealed: no
+/// (`/etc/hosts`, DNS), on a thread. The trait is sealed: no
 /// type outside this crate can implement it.
 ///
 /// # asyncio
@@ -88,16 +91,24 @@ enum State {
 }
 
 impl Addresses {
-    pub(super) fn known(addresses: impl IntoIterator<Item = Address>) -> Addresses {
+    fn known(addresses: impl IntoIterator<Item = Address>) -> Addresses {
         Addresses(State::Known(addresses.into_iter().collect()))
     }
 
-    pub(super) fn wrong(error: io::Error) -> Addresses {
-        Addresses(State::Wrong(error))
+    pub(super) fn unix(addr: &UnixAddr) -> Addresses {
+        Addresses::known([Address::from_unix(addr)])
+    }
+
+    /// A path that cannot name a socket becomes the error of the future.
+    pub(super) fn path(path: &Path) -> Addresses {
+        match path_address(path) {
+            Ok(address) => Addresses::known([address]),
+            Err(error) => Addresses(State::Wrong(error)),
+        }
     }
 
     fn invalid(message: String) -> Addresses {
-        Addresses::wrong(io::Error::new(io::ErrorKind::InvalidInput, message))
+        Addresses(State::Wrong(invalid(message)))
     }
 
     fn one(addr: SocketAddr) -> Addresses {
@@ -158,13 +169,34 @@ impl Addresses {
                 }
                 other => match mem::replace(other, State::Gone) {
                     State::Known(list) => return Poll::Ready(some(list)),
-                    State::Name(host, port) => *other = State::Looking(Lookup::start(host, port)?),
+                    State::Name(host, port) => *other = State::Looking(Lookup::start(host, port)),
                     State::Wrong(error) => return Poll::Ready(Err(error)),
                     State::Looking(_) | State::Gone => panic!("a future was polled after its end"),
                 },
             }
         }
     }
+}
+
+/// The address of a Unix socket's file.
+pub(super) fn path_address(path: &Path) -> io::Result<Address> {
+    let bytes = path.as_os_str().as_bytes();
+    match UnixAddr::from_pathname(path) {
+        Ok(_) if bytes.is_empty() => Err(invalid("the path of the socket is empty".to_owned())),
+        Ok(addr) => Ok(Address::from_unix(&addr)),
+        Err(_) if bytes.contains(&0) => {
+            Err(invalid(format!("the path {path:?} has a NUL byte inside")))
+        }
+        Err(_) => Err(invalid(format!(
+            "the path {path:?} has {} bytes, and a socket's path 107 at most: use a relative \
+             path, or an abstract name",
+            bytes.len()
+        ))),
+    }
+}
+
+fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
 /// Keeps **Some**.

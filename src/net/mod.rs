@@ -1,4 +1,4 @@
-//! Sockets: TCP and Unix streams, their listeners, and any other descriptor.
+//! Sockets: TCP, UDP and Unix, and any other descriptor that can be waited for.
 //!
 //! A socket here is plain data: a descriptor and the key of its registration. It is
 //! `Send + Sync`, belongs to no loop until it first has to wait, and every operation takes
@@ -22,33 +22,55 @@
 //! [`yield_now`](crate::yield_now) into such a loop.
 //!
 //! # The map
-//! `addr` what may stand for an address · `resolve` names, on a thread · `open` the futures of
-//! `bind` and `connect` · `accept` · `peek` · `tcp_listener`, `tcp_stream`, `unix`, `async_fd` the
-//! objects, each thin. The futures of reading and writing are those of [`io`](crate::io).
+//! - Addresses: `addr` what may stand for one, `resolve` names, on a thread, `lookup`.
+//! - Opening: `bind`, `socket_file` the names of Unix sockets, `connect` the race of addresses,
+//!   `accept`.
+//! - Moving bytes: the futures of [`io`](crate::io), `peek`, `datagram`, `passing` descriptors.
+//! - The objects, each thin: `tcp_listener`, `tcp_stream`, `udp` and `udp_options`,
+//!   `unix_listener`, `unix_stream`, `unix_datagram`, `async_fd`.
 //!
 //! # Not here
-//! Buffers, lines and servers (`streams`); UDP; TLS. Options beyond the usual ones: every
-//! object implements `AsFd`, so crates such as `socket2` and `rustix` can set them.
+//! Buffers, lines and servers (`streams`); TLS. Options beyond the usual ones: every object
+//! implements `AsFd`, so crates such as `socket2` and `rustix` can set them.
 #![forbid(unsafe_code)]
 
 mod accept;
 mod addr;
 mod async_fd;
-mod open;
+mod bind;
+mod bind_all;
+mod connect;
+mod datagram;
+mod lookup;
+mod options;
+mod passing;
 mod peek;
 mod resolve;
+mod socket_file;
 mod tcp_listener;
 mod tcp_stream;
-mod unix;
+mod udp;
+mod udp_options;
+mod unix_datagram;
+mod unix_listener;
+mod unix_stream;
 
 pub use accept::{Accept, Incoming};
 pub use addr::ToAddrs;
 pub use async_fd::{AsyncFd, Ready, TryIo};
-pub use open::{Bind, Connect};
+pub use bind::Bind;
+pub use connect::{Connect, ConnectErrors};
+pub use datagram::{Received, Recv, SendDatagram};
+pub use lookup::{LookupAddr, LookupHost, lookup_addr, lookup_host};
+pub use passing::{PeerCred, RecvWithFds, SendWithFds};
 pub use peek::Peek;
+pub(crate) use socket_file::SocketFile;
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
-pub use unix::{UnixListener, UnixStream};
+pub use udp::{ConnectDatagram, UdpSocket};
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::UnixListener;
+pub use unix_stream::UnixStream;
 
 pub(crate) use crate::io::ops::ended_early;
 pub use crate::io::{Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};

@@ -1,7 +1,7 @@
 //! Listening for TCP connections.
 //!
 //! A thin object over a [`Source`]: what happens when a connection comes stands in `accept`,
-//! how a listener is made in `open`. A listening socket never infers anything from what it
+//! how a listener is made in `bind`. A listening socket never infers anything from what it
 //! was given last; only `EAGAIN` says that its queue is empty.
 //!
 //! # Invariants
@@ -57,7 +57,7 @@ impl TcpListener {
     /// Port 0 takes any free port: [`local_addr`](TcpListener::local_addr) says which. The port of
     /// a server that ended a moment ago can be taken at once (`SO_REUSEADDR`). Options stand
     /// between the call and its `await`:
-    /// `TcpListener::bind("127.0.0.1:0").backlog(128).reuse_port(true).await`.
+    /// `TcpListener::bind("[::]:80").backlog(128).reuse_port(true).only_v6(true).await`.
     ///
     /// # Errors
     /// - `InvalidInput`: the text is not an address; the message says what to write.
@@ -69,7 +69,8 @@ impl TcpListener {
     /// **Strict.**
     ///
     /// # asyncio
-    /// `loop.create_server`, which binds *all* addresses of a name; this binds one.
+    /// `loop.create_server`, which binds *all* addresses of a name; this binds one. See
+    /// [`lookup_host`](super::lookup_host).
     ///
     /// # Examples
     /// ```
@@ -84,7 +85,10 @@ impl TcpListener {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn bind<A: ToAddrs>(addr: A) -> Bind<TcpListener> {
-        Bind::new(addr.addresses(), |source| TcpListener { source })
+        Bind::listener(addr.addresses(), |bound| {
+            let source = bound.source;
+            TcpListener { source }
+        })
     }
 
     /// Takes the next connection, and waits for one if there is none.

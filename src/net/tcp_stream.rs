@@ -1,7 +1,7 @@
 //! A TCP connection.
 //!
 //! A thin object over a [`Source`]: the futures of its operations stand in `io::ops`, how it
-//! connects in `open`. Of all sockets only this one concludes from a short read that nothing
+//! connects in `connect`. Of all sockets only this one concludes from a short read that nothing
 //! is left, which spares the call that would say `EAGAIN`. The source drops that conclusion
 //! where it does not hold: urgent data, the end of the stream, a descriptor that was lent.
 //!
@@ -22,9 +22,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use super::addr::ToAddrs;
+use super::options::{buffers, number};
 use super::{Connect, Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
 use crate::kernel::source::{Kind, Source};
-use crate::sys::socket;
+use crate::sys::{options, socket};
 
 /// A TCP connection.
 ///
@@ -64,27 +65,37 @@ impl TcpStream {
         TcpStream { source }
     }
 
+    fn raw(&self) -> RawFd {
+        self.source.as_raw()
+    }
+
     pub(crate) fn into_source(self) -> Source {
         self.source
     }
 
     /// Connects to the first of the addresses that answers.
     ///
+    /// Several addresses race ("happy eyeballs", RFC 8305): IPv6 and IPv4 take turns, and the
+    /// next one is tried beside those under way after 250 ms, or at once when one has failed. The
+    /// first that is connected wins; the sockets of the others are closed.
+    ///
     /// There is no limit in time but the system's, minutes: put a [`timeout`](crate::timeout)
-    /// around it.
+    /// around it. An address of this machine to connect from stands between the call and its
+    /// `await`: `TcpStream::connect("example.com:80").local_addr(([10, 0, 0, 7], 0)).await`.
     ///
     /// # Errors
     /// - `InvalidInput`: the text is not an address; the message says what to write.
-    /// - `ConnectionRefused`, `TimedOut`, `HostUnreachable` and others of connect(2), of the
-    ///   last address.
+    /// - `ConnectionRefused`, `TimedOut`, `HostUnreachable` and others of connect(2). If several
+    ///   addresses have failed, [`ConnectErrors`](super::ConnectErrors) inside names each.
     /// - That of the lookup, if the host is a name.
     /// - No loop runs on this thread.
     ///
     /// # Cancel safety
-    /// **Strict.** The socket of an attempt under way is closed.
+    /// **Strict.** The sockets of attempts under way are closed.
     ///
     /// # asyncio
-    /// `loop.create_connection` without a protocol, or `loop.sock_connect`.
+    /// `loop.create_connection` without a protocol; it takes one address after the other unless
+    /// it is given a `happy_eyeballs_delay`.
     ///
     /// # Examples
     /// ```
@@ -285,6 +296,35 @@ impl TcpStream {
     pub fn set_keepalive(&self, on: bool) -> io::Result<()> {
         socket::set(self.source.as_raw(), socket::KEEP_ALIVE, on.into())
     }
+
+    number! {
+        /// The seconds without data after which an idle connection is probed.
+        keepalive_idle,
+        /// Sets the seconds, 1 to 32,767, without data after which an idle connection is probed;
+        /// 7,200 unless told. It counts once [`set_keepalive`](TcpStream::set_keepalive) is on.
+        set_keepalive_idle, "a time in seconds", 1..=32_767,
+        options::KEEP_IDLE
+    }
+
+    number! {
+        /// The seconds between two probes.
+        keepalive_interval,
+        /// Sets the seconds, 1 to 32,767, between two probes that are not answered; 75 unless
+        /// told.
+        set_keepalive_interval, "a time in seconds", 1..=32_767,
+        options::KEEP_INTERVAL
+    }
+
+    number! {
+        /// The probes without an answer after which a connection is dead.
+        keepalive_probes,
+        /// Sets the probes, 1 to 127, without an answer after which the connection fails with
+        /// `TimedOut`; 9 unless told.
+        set_keepalive_probes, "a number of probes", 1..=127,
+        options::KEEP_COUNT
+    }
+
+    buffers!();
 
     /// How long closing waits for unsent data; see [`set_linger`](TcpStream::set_linger).
     ///

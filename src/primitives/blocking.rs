@@ -6,6 +6,8 @@
 //!
 //! # Invariants
 //! - **Token**: a wake between a poll and the sleep is kept in `woken`, so none is lost.
+//! - **Paused**: the work of a worker counts as waiting while it sleeps, and is ended as that by
+//!   who wakes it: virtual time goes on, and stops again before the waker can be idle.
 //!
 //! # Cost
 //! One allocation a wait, made only if the thread must sleep.
@@ -13,6 +15,7 @@
 //! # Not here
 //! Limits of time: use a loop.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::PoisonError;
@@ -35,7 +38,7 @@ pub(super) fn forbid_on_loop(called: &str, instead: &str) {
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let parker = std::sync::Arc::new(Parker {
-        woken: Mutex::new(false),
+        state: Mutex::default(),
         changed: Condvar::new(),
     });
     let waker = Waker::from(parker.clone());
@@ -50,20 +53,31 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Where one thread sleeps.
 struct Parker {
-    woken: Mutex<bool>,
+    state: Mutex<State>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    woken: bool,
+    /// While it sleeps: see [`context::pause`].
+    paused: Option<Box<dyn Any + Send>>,
 }
 
 impl Parker {
     fn park(&self) {
-        let mut woken = rt::lock(&self.woken);
-        while !*woken {
-            woken = self
+        let mut state = rt::lock(&self.state);
+        if !state.woken {
+            // In this lock: whoever wakes takes it, so there is no moment between.
+            state.paused = context::pause();
+        }
+        while !state.woken {
+            state = self
                 .changed
-                .wait(woken)
+                .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        *woken = false;
+        state.woken = false;
     }
 }
 
@@ -73,7 +87,11 @@ impl Wake for Parker {
     }
 
     fn wake_by_ref(self: &std::sync::Arc<Self>) {
-        *rt::lock(&self.woken) = true;
+        let mut state = rt::lock(&self.state);
+        state.woken = true;
+        let paused = state.paused.take();
+        drop(state);
+        drop(paused); // the thread counts as working before this one goes on
         self.changed.notify_one();
     }
 }

@@ -289,9 +289,7 @@ impl Connection {
             }
             match ready!(poll_write(wait, cx, out.unsent.data())) {
                 Ok(n) => {
-                    out.unsent.consume(n);
-                    out.sent += n as u64;
-                    let end = out.end();
+                    let end = out.sent(n);
                     drop(out);
                     self.shut(end);
                 }
@@ -391,6 +389,13 @@ impl Out {
             // Not on its loop: whoever waits for the bytes will be told.
             Err(_) => Some(0),
         }
+    }
+
+    /// Says what is to be ended now.
+    fn sent(&mut self, n: usize) -> Option<Shutdown> {
+        self.unsent.consume(n);
+        self.sent += n as u64;
+        self.end()
     }
 
     /// What is to be ended now, if nothing is unsent.

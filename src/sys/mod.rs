@@ -22,11 +22,17 @@
 
 use std::io;
 
+pub(crate) mod affinity;
+pub(crate) mod ancillary;
+pub(crate) mod child;
+pub(crate) mod datagram;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
 #[allow(dead_code)] // called by the wrappers as they come
 pub(crate) mod faults;
 pub(crate) mod memory;
+pub(crate) mod names;
+pub(crate) mod options;
 pub(crate) mod pipe;
 pub(crate) mod process;
 pub(crate) mod signal;

@@ -38,8 +38,8 @@ pub(crate) const BUFFERS_MAX: usize = 1024;
 /// A socket option whose value is an `int`.
 #[derive(Clone, Copy)]
 pub(crate) struct IntOption {
-    level: c_int,
-    name: c_int,
+    pub(super) level: c_int,
+    pub(super) name: c_int,
 }
 
 pub(crate) const REUSE_ADDR: IntOption = socket_option(libc::SO_REUSEADDR);
@@ -48,10 +48,6 @@ pub(crate) const KEEP_ALIVE: IntOption = socket_option(libc::SO_KEEPALIVE);
 pub(crate) const NO_DELAY: IntOption = IntOption {
     level: libc::IPPROTO_TCP,
     name: libc::TCP_NODELAY,
-};
-pub(crate) const V6_ONLY: IntOption = IntOption {
-    level: libc::IPPROTO_IPV6,
-    name: libc::IPV6_V6ONLY,
 };
 const V4_HOPS: IntOption = IntOption {
     level: libc::IPPROTO_IP,

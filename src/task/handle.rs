@@ -135,7 +135,6 @@ impl<T> Task<T> {
     ///
     /// # asyncio
     /// `create_task(f(), name="reader")`.
-    #[must_use = "this gives the handle back"]
     pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
         self.header().info().set_name(name.into());
         self

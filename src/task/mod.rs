@@ -38,5 +38,5 @@ pub use handle::{Flatten, Reportable, Task};
 pub(crate) use header::{Birth, Flags, Header, Will};
 pub use report::Report;
 pub use task_ref::{TaskId, TaskRef};
-pub(crate) use vars::inherit;
+pub(crate) use vars::{Carried, carry, inherit};
 pub use vars::{ContextVar, Scoped};

@@ -16,6 +16,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU8;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use super::header::{Flags, Header};
@@ -209,6 +210,30 @@ fn inherit_slowly(child: &Header) {
     }
 }
 
+/// A copy of the variables that some code saw, on its way to another thread.
+///
+/// The mutex makes the values, which are only `Send`, shareable without `unsafe`.
+pub(crate) struct Carried(Mutex<Option<Vars>>);
+
+/// Copies the variables that code running now sees. It clones the values, which is user code.
+pub(crate) fn carry() -> Carried {
+    Carried(Mutex::new(current().map(|vars| (*vars).clone())))
+}
+
+impl Carried {
+    /// Calls `f`, outside any task, with these variables and no others; then they are dropped.
+    pub(crate) fn with<R>(self, f: impl FnOnce() -> R) -> R {
+        let vars = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = vars.map(Rc::new);
+        let outer = replace(inner.take());
+        let _swapped = Swapped {
+            outer,
+            inner: &mut inner,
+        };
+        f()
+    }
+}
+
 pinned! {
     /// [`ContextVar::scope`]: a future with a value of its own for a variable.
     ///
@@ -222,7 +247,7 @@ pinned! {
     }
 }
 
-/// Puts the outer variables back, and keeps the inner ones for the next poll.
+/// Puts the outer variables back when it is dropped, and keeps the inner ones for the next poll.
 struct Swapped<'a> {
     outer: Option<Rc<Vars>>,
     inner: &'a mut Option<Rc<Vars>>,

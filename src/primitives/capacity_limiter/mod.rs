@@ -152,6 +152,11 @@ impl<M: Mode> CapacityLimiter<M> {
         AcquireToken::new(&self.list, Borrower::new(name, Location::caller()))
     }
 
+    /// [`acquire`](Self::acquire) for a borrower that asked elsewhere.
+    pub(crate) fn acquire_at(&self, at: &'static Location<'static>) -> AcquireToken<'_, M> {
+        AcquireToken::new(&self.list, Borrower::new(None, at))
+    }
+
     /// Takes a token if there is one that is promised to nobody.
     ///
     /// # asyncio

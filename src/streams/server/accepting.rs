@@ -12,6 +12,7 @@
 //! # Not here
 //! Which errors of accept(2) end it, and the pauses when descriptors are exhausted: `net::accept`.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ use super::Shared;
 use super::clients::Guest;
 use crate::io::ops::CALLS_A_POLL;
 use crate::kernel::source::{Kind, Source};
-use crate::net::Accept;
+use crate::net::{Accept, SocketFile};
 use crate::streams::connection::Connection;
 use crate::streams::link::Link;
 use crate::sys::socket::Address;
@@ -45,9 +46,17 @@ pub(super) struct Listener {
     pub(super) kind: Kind,
     /// Its address, if it is an internet socket.
     pub(super) addr: Option<SocketAddr>,
+    /// The name of a Unix socket, if it goes with the socket.
+    pub(super) file: RefCell<Option<SocketFile>>,
 }
 
 impl Listener {
+    /// Ends listening. The file goes first: see [`SocketFile`].
+    pub(super) fn close(&self) {
+        drop(self.file.take());
+        self.link.close();
+    }
+
     /// The next connection; `None` if none is to be taken now.
     fn poll_next(
         &self,

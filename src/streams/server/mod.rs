@@ -15,7 +15,6 @@
 
 mod accepting;
 mod clients;
-mod socket_file;
 mod start;
 
 use std::cell::{Cell, RefCell};
@@ -33,7 +32,6 @@ use crate::time::wait_for;
 use accepting::{Closing, Listener, Start, accept_all};
 use clients::Clients;
 pub(super) use clients::Seat;
-use socket_file::SocketFile;
 pub use start::{Listeners, StartServer, serve, start_server, start_unix_server};
 
 /// A running server; from [`start_server`].
@@ -90,7 +88,6 @@ pub struct Server {
 struct Shared {
     listeners: Vec<Listener>,
     clients: Rc<Clients>,
-    file: RefCell<Option<SocketFile>>,
     accepting: RefCell<Vec<Task<()>>>,
     closed: Cell<bool>,
     over: Event,
@@ -100,11 +97,10 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(listeners: Vec<Listener>, file: Option<SocketFile>, limit: usize) -> Rc<Shared> {
+    fn new(listeners: Vec<Listener>, limit: usize) -> Rc<Shared> {
         Rc::new(Shared {
             listeners,
             clients: Clients::new(limit),
-            file: RefCell::new(file),
             accepting: RefCell::default(),
             closed: Cell::new(false),
             over: Event::new(),
@@ -121,12 +117,7 @@ impl Shared {
         if self.closed.replace(true) {
             return;
         }
-        if let Some(file) = self.file.take() {
-            file.remove();
-        }
-        for listener in &self.listeners {
-            listener.link.close();
-        }
+        self.listeners.iter().for_each(Listener::close);
         for task in self.accepting.take() {
             task.cancel("its server was closed");
         }

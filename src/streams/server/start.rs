@@ -3,19 +3,20 @@
 //! # Not here
 //! What a server does then (`accepting`).
 
+use std::cell::RefCell;
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::marker::PhantomData;
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::panic::Location;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::accepting::{Listener, Start};
-use super::socket_file::{self, SocketFile};
 use super::{Server, Shared};
 use crate::kernel::Kernel;
 use crate::kernel::source::Kind;
@@ -100,15 +101,16 @@ pub fn start_unix_server<H>(path: impl AsRef<Path>, handler: H) -> StartServer<H
 where
     H: AsyncFn(StreamReader, StreamWriter) -> io::Result<()> + 'static,
 {
-    let path = path.as_ref().to_owned();
-    let backlog = None;
-    StartServer::new(Opening::Unix { path, backlog }, handler)
+    let bind = UnixListener::bind(path);
+    let bind = bind.replace_stale(true).unlink_on_drop(true);
+    StartServer::new(Opening::Unix(bind), handler)
 }
 
 /// A server on sockets that listen already: one of several loops that share a port, sockets that
 /// the process was started with, an abstract Unix name. Else as [`start_server`].
 ///
-/// Sets `TCP_NODELAY` on TCP sockets. Leaves the file of a Unix socket where it is.
+/// Sets `TCP_NODELAY` on TCP sockets. Leaves the file of a Unix socket where it is, unless it was
+/// bound with [`unlink_on_drop`](Bind::unlink_on_drop).
 ///
 /// # Errors
 /// `InvalidInput` for a limit of 0, and without a single socket.
@@ -179,17 +181,19 @@ impl From<TcpListener> for Listener {
             link: Link::closable(fd),
             kind: Kind::Tcp,
             addr,
+            file: RefCell::new(None),
         }
     }
 }
 
 impl From<UnixListener> for Listener {
     fn from(listener: UnixListener) -> Listener {
-        let fd = OwnedFd::from(listener);
+        let (fd, file) = listener.into_parts();
         Listener {
             link: Link::closable(fd),
             kind: Kind::Socket,
             addr: None,
+            file: RefCell::new(file),
         }
     }
 }
@@ -206,7 +210,7 @@ pub struct StartServer<H, L = TcpListener> {
 /// How the listening sockets come about.
 enum Opening {
     Tcp(Bind<TcpListener>),
-    Unix { path: PathBuf, backlog: Option<u32> },
+    Unix(Bind<UnixListener>),
     Bound(Vec<Listener>),
 }
 
@@ -268,9 +272,10 @@ impl<H> StartServer<H, UnixListener> {
     /// # Cancel safety
     /// **Strict.**
     pub fn backlog(mut self, connections: u32) -> Self {
-        if let Opening::Unix { backlog, .. } = &mut self.opening {
-            *backlog = Some(connections);
-        }
+        self.opening = match self.opening {
+            Opening::Unix(bind) => Opening::Unix(bind.backlog(connections)),
+            other => other,
+        };
         self
     }
 }
@@ -288,7 +293,7 @@ impl<H, L> Future for StartServer<H, L> {
         if this.limit == 0 {
             return Poll::Ready(Err(invalid("a server that may have no connection")));
         }
-        let (listeners, file) = ready!(this.opening.poll(cx))?;
+        let listeners = ready!(this.opening.poll(cx))?;
         if listeners.is_empty() {
             return Poll::Ready(Err(invalid("a server without a listening socket")));
         }
@@ -296,7 +301,7 @@ impl<H, L> Future for StartServer<H, L> {
             // Its connections inherit it. Fails for what is no TCP socket after all.
             let _ = socket::set(listener.link.source().as_raw(), socket::NO_DELAY, 1);
         }
-        let shared = Shared::new(listeners, file, this.limit);
+        let shared = Shared::new(listeners, this.limit);
         Poll::Ready(Ok(Server::begin(shared, &this.start)))
     }
 }
@@ -314,53 +319,14 @@ fn invalid(what: &str) -> io::Error {
 }
 
 impl Opening {
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Vec<Listener>, Option<SocketFile>)>> {
-        match self {
-            Opening::Tcp(bind) => {
-                let listeners = ready!(bind.poll_all(cx))?;
-                let listeners = listeners.into_iter().map(Listener::from).collect();
-                Poll::Ready(Ok((listeners, None)))
-            }
-            Opening::Unix { path, backlog } => {
-                let mut bound = ready!(poll_bind(path, *backlog, cx));
-                if is_in_use(&bound) {
-                    socket_file::remove_dead(path)?;
-                    bound = ready!(poll_bind(path, *backlog, cx));
-                }
-                let listener = bound.map_err(|error| named(path, &error))?;
-                let file = SocketFile::made(path)?;
-                Poll::Ready(Ok((vec![listener.into()], Some(file))))
-            }
-            Opening::Bound(listeners) => Poll::Ready(Ok((std::mem::take(listeners), None))),
-        }
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<Listener>>> {
+        let listeners = match self {
+            Opening::Tcp(bind) => Listeners::from(ready!(bind.poll_all(cx))?),
+            Opening::Unix(bind) => Listeners::from(ready!(Pin::new(bind).poll(cx))?),
+            Opening::Bound(listeners) => Listeners(mem::take(listeners)),
+        };
+        Poll::Ready(Ok(listeners.0))
     }
-}
-
-/// Ready at once: a path needs no lookup.
-fn poll_bind(
-    path: &Path,
-    backlog: Option<u32>,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<UnixListener>> {
-    let bind = UnixListener::bind(path);
-    let mut bind = match backlog {
-        Some(backlog) => bind.backlog(backlog),
-        None => bind,
-    };
-    Pin::new(&mut bind).poll(cx)
-}
-
-fn is_in_use<T>(bound: &io::Result<T>) -> bool {
-    let error = bound.as_ref().err();
-    error.is_some_and(|error| error.kind() == ErrorKind::AddrInUse)
-}
-
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    let message = format!("cannot listen on {}: {error}", path.display());
-    io::Error::new(error.kind(), message)
 }
 
 fn starting<H>(handler: H, at: &'static Location<'static>) -> Rc<Start>

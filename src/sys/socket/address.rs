@@ -47,15 +47,24 @@ const _: () = assert!(size_of::<sockaddr_un>() <= CAPACITY);
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(8))]
 pub(crate) struct Address {
-    pub(super) bytes: [u8; CAPACITY],
-    pub(super) len: socklen_t,
+    pub(in crate::sys) bytes: [u8; CAPACITY],
+    pub(in crate::sys) len: socklen_t,
 }
 
 impl Address {
     /// Room for the kernel to write an address into.
-    pub(super) const EMPTY: Address = Address {
+    pub(in crate::sys) const EMPTY: Address = Address {
         bytes: [0; CAPACITY],
         len: CAPACITY as socklen_t,
+    };
+
+    /// No address of the Unix family: what a socket has before it is bound.
+    pub(crate) const UNNAMED: Address = {
+        let mut address = Address::EMPTY;
+        let [low, high] = (libc::AF_UNIX as u16).to_ne_bytes();
+        (address.bytes[0], address.bytes[1]) = (low, high);
+        address.len = PATH as socklen_t;
+        address
     };
 
     fn new(family: c_int, len: usize) -> Address {
@@ -82,7 +91,7 @@ impl Address {
         field
     }
 
-    pub(super) fn family(&self) -> c_int {
+    pub(in crate::sys) fn family(&self) -> c_int {
         c_int::from(u16::from_ne_bytes(self.field(0)))
     }
 
@@ -130,8 +139,9 @@ impl Address {
 
     /// The same as a Unix address. A peer may have bound itself to a path one byte longer
     /// than [`UnixAddr`] can hold; it shows as unnamed, as its connection must not be lost.
+    /// Of a datagram's sender without a name the kernel writes no address at all.
     pub(crate) fn to_unix(self) -> io::Result<UnixAddr> {
-        if self.family() != libc::AF_UNIX {
+        if self.len > 0 && self.family() != libc::AF_UNIX {
             return Err(wrong_family("a Unix"));
         }
         let end = (self.len as usize).clamp(PATH, CAPACITY);

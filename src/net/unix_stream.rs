@@ -1,9 +1,9 @@
-//! Unix stream sockets: connections inside one machine, named by a path.
+//! Unix stream connections: inside one machine, named by a path or an abstract name.
 //!
-//! The same futures as TCP (`open`, `accept`, `io::ops`), another kind of address, and one
-//! difference below: a short read proves nothing here. The kernel ends a read where
-//! descriptors or credentials were sent along, though more data may wait behind, and it does
-//! not announce those again. So every read goes on until `EAGAIN`.
+//! The same futures as TCP (`connect`, `io::ops`), another kind of address, and one difference
+//! below: a short read proves nothing here. The kernel ends a read where descriptors or
+//! credentials were sent along, though more data may wait behind, and it does not announce
+//! those again. So every read goes on until `EAGAIN`.
 //!
 //! Addresses are the standard library's `std::os::unix::net::SocketAddr`: a path, an abstract
 //! name, or none.
@@ -12,8 +12,7 @@
 //! - **Non-blocking**: the descriptor is in non-blocking mode, whoever made it.
 //!
 //! # Not here
-//! Sending descriptors (use `AsyncFd` and `recvmsg` of another crate), datagrams, unlinking
-//! the path of a server that ended.
+//! Socket files (`socket_file`). How descriptors are packed (`passing`, `sys::ancillary`).
 
 use std::fmt::{self, Debug, Formatter};
 use std::io::{self, IoSlice, IoSliceMut};
@@ -23,130 +22,13 @@ use std::os::unix::net::{self as std_unix, SocketAddr};
 use std::path::Path;
 
 use super::addr::Addresses;
+use super::passing::Flow;
 use super::{
-    Accept, Bind, Connect, Incoming, Peek, Read, ReadExact, ReadVectored, Write, WriteAll,
-    WriteVectored,
+    Connect, Peek, PeerCred, Read, ReadExact, ReadVectored, RecvWithFds, SendWithFds, Write,
+    WriteAll, WriteVectored,
 };
 use crate::kernel::source::{Kind, Source};
-use crate::sys::socket::{self, Address};
-
-/// A path too long, or with a NUL inside, becomes the error of the future.
-fn path_addresses(path: &Path) -> Addresses {
-    match SocketAddr::from_pathname(path) {
-        Ok(addr) => Addresses::known([Address::from_unix(&addr)]),
-        Err(error) => Addresses::wrong(error),
-    }
-}
-
-/// A socket that accepts Unix stream connections.
-///
-/// # asyncio
-/// The listening socket of `asyncio.start_unix_server`.
-///
-/// # Examples
-/// ```
-/// use petla::net::{UnixListener, UnixStream};
-///
-/// petla::run(async {
-///     let path = std::env::temp_dir().join(format!("petla-doc-{}", std::process::id()));
-///     let listener = UnixListener::bind(&path).await?;
-///     let client = UnixStream::connect(&path).await?;
-///     let (server, _) = listener.accept().await?;
-///
-///     client.write_all(b"hello").await?;
-///     let mut buf = [0; 5];
-///     server.read_exact(&mut buf).await?;
-///     assert_eq!(&buf, b"hello");
-///     std::fs::remove_file(&path)
-/// })?;
-/// # std::io::Result::Ok(())
-/// ```
-pub struct UnixListener {
-    source: Source,
-}
-
-impl UnixListener {
-    fn new(source: Source) -> UnixListener {
-        UnixListener { source }
-    }
-
-    /// Makes a socket file at `path` and listens on it.
-    ///
-    /// The file stays when the listener is dropped, as with the standard library. A path that
-    /// exists, also one that a dead server left behind, is an error: remove it first if you
-    /// know that nobody listens there.
-    ///
-    /// # Errors
-    /// `AddrInUse` if the path exists; `InvalidInput` if it is longer than 107 bytes or has a
-    /// NUL inside; others of bind(2).
-    ///
-    /// # Cancel safety
-    /// **Strict.**
-    ///
-    /// # asyncio
-    /// `start_unix_server` removes an old socket file by itself, and with it the name of a
-    /// server that is alive.
-    pub fn bind(path: impl AsRef<Path>) -> Bind<UnixListener> {
-        Bind::new(path_addresses(path.as_ref()), UnixListener::new)
-    }
-
-    /// Listens on an address of any kind, an abstract name for example.
-    ///
-    /// # Errors
-    /// As [`bind`](UnixListener::bind).
-    ///
-    /// # Cancel safety
-    /// **Strict.**
-    pub fn bind_addr(addr: &SocketAddr) -> Bind<UnixListener> {
-        let addresses = Addresses::known([Address::from_unix(addr)]);
-        Bind::new(addresses, UnixListener::new)
-    }
-
-    /// Takes the next connection, and waits for one if there is none; in everything as
-    /// [`TcpListener::accept`](super::TcpListener::accept).
-    ///
-    /// # Errors
-    /// The listener is unusable: no loop runs here, or it has waited on another one before.
-    ///
-    /// # Cancel safety
-    /// **Strict.** A future that is dropped has taken no connection.
-    pub fn accept(&self) -> Accept<'_, (UnixStream, SocketAddr)> {
-        Accept::new(&self.source, |fd, peer| {
-            let source = Source::new(fd, Kind::Socket);
-            Ok((UnixStream { source }, peer.to_unix()?))
-        })
-    }
-
-    /// The connections as a [`Stream`](crate::Stream) without end.
-    pub fn incoming(&self) -> Incoming<'_, (UnixStream, SocketAddr)> {
-        Incoming::new(self.accept())
-    }
-
-    /// The address it listens on.
-    ///
-    /// # Errors
-    /// Those of getsockname(2).
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket::local_address(self.source.as_raw())?.to_unix()
-    }
-
-    /// Takes over a listener of the standard library and sets it to non-blocking mode.
-    ///
-    /// # Errors
-    /// Those of setting the mode.
-    pub fn from_std(listener: std_unix::UnixListener) -> io::Result<UnixListener> {
-        listener.set_nonblocking(true)?;
-        Ok(UnixListener::new(Source::adopted(
-            listener.into(),
-            Kind::Socket,
-        )))
-    }
-
-    /// Gives the socket to the standard library, **still in non-blocking mode**.
-    pub fn into_std(self) -> std_unix::UnixListener {
-        self.source.into_fd().into()
-    }
-}
+use crate::sys::socket;
 
 /// A Unix stream connection: [`TcpStream`](super::TcpStream) in everything but its addresses.
 ///
@@ -194,7 +76,7 @@ impl UnixStream {
     /// # asyncio
     /// `loop.create_unix_connection`; its `sock_connect` fails when the queue is full.
     pub fn connect(path: impl AsRef<Path>) -> Connect<UnixStream> {
-        Connect::new(path_addresses(path.as_ref()), UnixStream::new)
+        Connect::new(Addresses::path(path.as_ref()), UnixStream::new)
     }
 
     /// Connects to an address of any kind, an abstract name for example.
@@ -205,8 +87,7 @@ impl UnixStream {
     /// # Cancel safety
     /// **Strict.**
     pub fn connect_addr(addr: &SocketAddr) -> Connect<UnixStream> {
-        let addresses = Addresses::known([Address::from_unix(addr)]);
-        Connect::new(addresses, UnixStream::new)
+        Connect::new(Addresses::unix(addr), UnixStream::new)
     }
 
     /// Two streams connected to each other, without a name.
@@ -221,7 +102,8 @@ impl UnixStream {
 
     /// Reads what has arrived, at least one byte; 0 is the end of the stream.
     ///
-    /// Descriptors sent along are closed unseen.
+    /// Descriptors sent along are closed unseen: take them with
+    /// [`recv_with_fds`](UnixStream::recv_with_fds).
     ///
     /// # Errors
     /// As [`TcpStream::read`](super::TcpStream::read).
@@ -298,6 +180,72 @@ impl UnixStream {
         WriteAll::new(&self.source, buf)
     }
 
+    /// Writes, and hands duplicates of `fds` over along with the first byte.
+    ///
+    /// Like [`write`](UnixStream::write) it may write a part; the descriptors are on their way
+    /// then, so the rest goes with `write_all`. At most 253 go with one call.
+    ///
+    /// # Errors
+    /// - `InvalidInput`: there is no data, or more than 253 descriptors.
+    /// - `QuotaExceeded`: too many descriptors are under way (`ETOOMANYREFS`).
+    /// - Else as [`write`](UnixStream::write).
+    ///
+    /// # Cancel safety
+    /// **Strict.** A future that is dropped has sent nothing.
+    ///
+    /// # asyncio
+    /// None; `socket.send_fds` blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// use petla::net::UnixStream;
+    /// use std::fs::File;
+    /// use std::os::fd::AsFd;
+    ///
+    /// petla::run(async {
+    ///     let (left, right) = UnixStream::pair()?;
+    ///     let file = File::open("/dev/null")?;
+    ///     left.send_with_fds(b"a file", &[file.as_fd()]).await?;
+    ///
+    ///     let mut buf = [0; 64];
+    ///     let (received, fds) = right.recv_with_fds(&mut buf, 1).await?;
+    ///     assert_eq!(&buf[..received.len], b"a file");
+    ///     assert_eq!((fds.len(), received.lost_fds), (1, false));
+    ///     std::io::Result::Ok(())
+    /// })?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn send_with_fds<'a>(
+        &'a self,
+        data: &'a [u8],
+        fds: &'a [BorrowedFd<'a>],
+    ) -> SendWithFds<'a> {
+        SendWithFds::new(&self.source, data, fds, Flow::Stream)
+    }
+
+    /// Reads what has arrived, and takes up to `max` descriptors that came with it.
+    ///
+    /// One call gives the descriptors of one `send_with_fds` at most, and no data behind those.
+    /// If more were sent than `max`, or this process has no number free, the others are closed
+    /// and [`Received::lost_fds`](super::Received::lost_fds) says so.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the buffer is empty; else as [`read`](UnixStream::read).
+    ///
+    /// # Cancel safety
+    /// **Strict.** A future that is dropped has taken nothing.
+    pub fn recv_with_fds<'a>(&'a self, buf: &'a mut [u8], max: usize) -> RecvWithFds<'a> {
+        RecvWithFds::new(&self.source, buf, max, Flow::Stream)
+    }
+
+    /// The process, user and group at the other end.
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn peer_cred(&self) -> io::Result<PeerCred> {
+        PeerCred::of(self.source.as_raw())
+    }
+
     /// Ends one direction or both, at once, for every holder of the socket.
     ///
     /// # Errors
@@ -348,16 +296,6 @@ impl UnixStream {
     }
 }
 
-impl Debug for UnixListener {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("UnixListener");
-        if let Ok(addr) = self.local_addr() {
-            out.field("addr", &addr);
-        }
-        out.field("fd", &self.source.as_raw()).finish()
-    }
-}
-
 impl Debug for UnixStream {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("UnixStream");
@@ -368,33 +306,15 @@ impl Debug for UnixStream {
     }
 }
 
-impl AsFd for UnixListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.lend()
-    }
-}
-
 impl AsFd for UnixStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.source.lend()
     }
 }
 
-impl AsRawFd for UnixListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.source.lend().as_raw_fd()
-    }
-}
-
 impl AsRawFd for UnixStream {
     fn as_raw_fd(&self) -> RawFd {
         self.source.lend().as_raw_fd()
-    }
-}
-
-impl From<UnixListener> for OwnedFd {
-    fn from(listener: UnixListener) -> OwnedFd {
-        listener.source.into_fd()
     }
 }
 
