@@ -1,0 +1,134 @@
+//! The errors that the manual pages document for each call, as far as correct code can meet them.
+//!
+//! Left out, for every call: `EBADF`, `EFAULT`, `ENOTSOCK` and their like, which only a broken
+//! wrapper can cause, and what the call's own arguments exclude. Some more are left out because a
+//! call that fails instead of being made would tell a lie that the kernel cannot tell:
+//! - `EAGAIN` of whatever waits by epoll: "not ready" of a descriptor that *is* ready. Its edge was
+//!   reported already and nothing would ever wake the waiter. Full and empty sockets give it.
+//! - `EINTR` and `EINPROGRESS` of `connect`: they say that the connection is under way.
+//! - `EEXIST` and `EPERM` of `epoll_ctl`: they say what descriptor it is.
+
+/// A number of `errno`, with its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Errno {
+    pub(crate) name: &'static str,
+    pub(crate) code: i32,
+}
+
+impl std::fmt::Debug for Errno {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+macro_rules! errnos {
+    ($($name:ident)+) => { $(
+        pub(crate) const $name: Errno = Errno { name: stringify!($name), code: libc::$name };
+    )+ };
+}
+
+errnos! {
+    EACCES EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT EAGAIN ECONNABORTED ECONNREFUSED ECONNRESET
+    EHOSTDOWN EHOSTUNREACH EINTR EINVAL EMFILE ENETDOWN ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT
+    ENOMEM ENONET ENOPROTOOPT ENOSPC ENOSYS ENOTCONN EOPNOTSUPP EOVERFLOW EPERM EPIPE EPROTO
+    ETIMEDOUT
+}
+
+/// The errors of a call that are tried.
+///
+/// # Panics
+/// If the table has no such call: a new wrapper needs its errors here.
+pub(crate) fn documented(call: &str) -> &'static [Errno] {
+    let entry = DOCUMENTED.iter().find(|(name, _)| *name == call);
+    let Some((_, errnos)) = entry else {
+        panic!("{call} has no errors in `sys::faults::errnos`: add those of its manual page");
+    };
+    errnos
+}
+
+const DOCUMENTED: &[(&str, &[Errno])] = &[
+    (
+        "accept4",
+        // The network's errors are those that accept(2) says to treat like EAGAIN.
+        &[
+            EINTR,
+            EMFILE,
+            ENFILE,
+            ENOBUFS,
+            ENOMEM,
+            ECONNABORTED,
+            EPROTO,
+            EPERM,
+            ENETDOWN,
+            ENOPROTOOPT,
+            EHOSTDOWN,
+            ENONET,
+            EHOSTUNREACH,
+            EOPNOTSUPP,
+            ENETUNREACH,
+        ],
+    ),
+    ("bind", &[EACCES, EADDRINUSE, EADDRNOTAVAIL, ENOENT, ENOMEM]),
+    (
+        "connect",
+        &[
+            EACCES,
+            EADDRINUSE,
+            EADDRNOTAVAIL,
+            EAGAIN,
+            ECONNREFUSED,
+            EHOSTUNREACH,
+            ENETUNREACH,
+            EPERM,
+            ETIMEDOUT,
+        ],
+    ),
+    ("epoll_create1", &[EMFILE, ENFILE, ENOMEM]),
+    ("epoll_ctl_add", &[ENOMEM, ENOSPC]),
+    ("epoll_ctl_del", &[ENOENT, ENOMEM]),
+    ("epoll_pwait2", &[EINTR, ENOSYS, EPERM, EINVAL]),
+    ("epoll_wait", &[EINTR]),
+    ("eventfd", &[EMFILE, ENFILE, ENODEV, ENOMEM]),
+    ("fstat", &[ENOMEM, EOVERFLOW]),
+    ("getpeername", &[ENOBUFS, ENOTCONN]),
+    ("getsockname", &[ENOBUFS]),
+    ("getsockopt", &[ENOMEM, ENOPROTOOPT]),
+    ("listen", &[EADDRINUSE]),
+    ("poll", &[EINTR, ENOMEM]),
+    ("prctl", &[EINVAL, ENOSYS, EPERM]),
+    ("pthread_atfork", &[ENOMEM]),
+    ("readv", RECEIVING),
+    ("recv", RECEIVING),
+    ("send", SENDING),
+    ("sendmsg", SENDING),
+    ("setsockopt", &[ENOMEM, ENOPROTOOPT]),
+    ("shutdown", &[ENOTCONN]),
+    (
+        "socket",
+        &[EACCES, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM],
+    ),
+    ("socketpair", &[EMFILE, ENFILE, ENOMEM]),
+];
+
+const RECEIVING: &[Errno] = &[
+    EINTR,
+    ECONNREFUSED,
+    ECONNRESET,
+    EHOSTUNREACH,
+    ENOMEM,
+    ENOTCONN,
+    ETIMEDOUT,
+];
+
+const SENDING: &[Errno] = &[
+    EINTR,
+    EACCES,
+    ECONNRESET,
+    EHOSTUNREACH,
+    ENETUNREACH,
+    ENOBUFS,
+    ENOMEM,
+    ENOTCONN,
+    EPIPE,
+    ETIMEDOUT,
+];

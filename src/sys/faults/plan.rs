@@ -1,0 +1,181 @@
+//! [`Plan`]: which calls of a thread fail, and a record of all that were made.
+//!
+//! Tests run in many threads of one process, so a plan holds for the thread that entered it. A
+//! thread that a test starts enters the same plan by itself, from a clone.
+//!
+//! A *step* is a name for the part of a test that is under way; a call is noted with it. So one
+//! can tell whether an error came out of the operation whose call had failed.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Errno;
+
+thread_local! {
+    static PLAN: RefCell<Option<Plan>> = const { RefCell::new(None) };
+    static STEP: Cell<&'static str> = const { Cell::new("") };
+}
+
+/// See the module. Clones are the same plan.
+#[derive(Clone)]
+pub(crate) struct Plan(Arc<Mutex<State>>);
+
+struct State {
+    decide: Box<dyn FnMut(&'static str) -> Option<Errno> + Send>,
+    calls: Vec<Call>,
+    /// The first call that failed.
+    struck: Option<Call>,
+}
+
+/// A call that was made, or would have been.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Call {
+    pub(crate) name: &'static str,
+    pub(crate) step: &'static str,
+}
+
+impl Plan {
+    /// `decide` is asked at each call by its name, and says how it fails if it does.
+    pub(crate) fn new(decide: impl FnMut(&'static str) -> Option<Errno> + Send + 'static) -> Plan {
+        let state = State {
+            decide: Box::new(decide),
+            calls: Vec::new(),
+            struck: None,
+        };
+        Plan(Arc::new(Mutex::new(state)))
+    }
+
+    /// Nothing fails.
+    pub(crate) fn record() -> Plan {
+        Plan::new(|_| None)
+    }
+
+    /// The `nth` call of that name fails, counted from 1.
+    pub(crate) fn fail(call: &'static str, nth: usize, errno: Errno) -> Plan {
+        let mut left = nth;
+        Plan::new(move |name| {
+            left -= usize::from(name == call && left > 0);
+            let is_it = name == call && left == 0;
+            left = if is_it { usize::MAX } else { left };
+            is_it.then_some(errno)
+        })
+    }
+
+    /// That of this thread, for a thread that it starts.
+    pub(crate) fn current() -> Option<Plan> {
+        PLAN.with_borrow(Clone::clone)
+    }
+
+    /// Holds for this thread until the guard is dropped.
+    pub(crate) fn enter(&self) -> Entered {
+        Entered {
+            outer: PLAN.replace(Some(self.clone())),
+        }
+    }
+
+    /// What was called so far.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// The first call that failed by this plan.
+    pub(crate) fn struck(&self) -> Option<Call> {
+        self.state().struck
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, name: &'static str) -> io::Result<()> {
+        let step = STEP.try_with(Cell::get).unwrap_or_default();
+        let call = Call { name, step };
+        let mut state = self.state();
+        state.calls.push(call);
+        match (state.decide)(name) {
+            None => Ok(()),
+            Some(errno) => {
+                state.struck.get_or_insert(call);
+                Err(io::Error::from_raw_os_error(errno.code))
+            }
+        }
+    }
+}
+
+/// See [`Plan::enter`].
+pub(crate) struct Entered {
+    outer: Option<Plan>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // Not when the thread ends: then nothing is called any more.
+        let _ = PLAN.try_with(|plan| plan.replace(self.outer.take()));
+    }
+}
+
+/// Fails as the test that runs has asked for.
+pub(crate) fn at(call: &'static str) -> io::Result<()> {
+    let plan = PLAN.try_with(|plan| plan.borrow().clone());
+    match plan {
+        Ok(Some(plan)) => plan.note(call),
+        _ => Ok(()),
+    }
+}
+
+/// [`Plan::fail`] for this thread, until the guard is dropped.
+pub(crate) fn fail(call: &'static str, nth: usize, errno: Errno) -> Entered {
+    Plan::fail(call, nth, errno).enter()
+}
+
+/// Names what `f` does.
+pub(crate) fn in_step<R>(step: &'static str, f: impl FnOnce() -> R) -> R {
+    struct Restored(&'static str);
+    impl Drop for Restored {
+        fn drop(&mut self) {
+            STEP.set(self.0);
+        }
+    }
+    let _restored = Restored(STEP.replace(step));
+    f()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::errnos::{EINTR, EMFILE};
+    use super::*;
+
+    fn code(result: io::Result<()>) -> Option<i32> {
+        result.err().and_then(|error| error.raw_os_error())
+    }
+
+    #[test]
+    fn the_nth_call_of_a_name_fails_once() {
+        let fails = {
+            let _fault = fail("accept4", 2, EMFILE);
+            ["accept4", "recv", "accept4", "accept4"].map(|call| code(at(call)))
+        };
+        assert_eq!(fails, [None, None, Some(EMFILE.code), None]);
+        assert!(at("accept4").is_ok(), "the guard is gone");
+    }
+
+    #[test]
+    fn calls_are_recorded_with_their_step_in_every_thread_of_the_plan() {
+        let plan = Plan::fail("send", 1, EINTR);
+        let entered = plan.enter();
+        in_step("greeting", || at("recv")).unwrap();
+        let theirs = Plan::current().unwrap();
+        let failed = std::thread::spawn(move || {
+            let _entered = theirs.enter();
+            code(in_step("answer", || at("send")))
+        });
+        assert_eq!(failed.join().unwrap(), Some(EINTR.code));
+        drop(entered);
+        at("send").unwrap();
+        let call = |name, step| Call { name, step };
+        let calls = [call("recv", "greeting"), call("send", "answer")];
+        assert_eq!(plan.calls(), calls);
+        assert_eq!(plan.struck(), Some(calls[1]));
+    }
+}

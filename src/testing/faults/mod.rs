@@ -1,0 +1,68 @@
+//! Every system call of small programs fails once with each documented errno: what follows?
+//!
+//! A *scene* is a small complete program on a loop. It runs once as it is, and its system calls are
+//! noted. Then it runs again for the first, second, third, middle and last call of each name and
+//! for each errno that the manual documents for it, and that one call fails. Each time the scene
+//! must end soon, without a panic, and either
+//!
+//! - succeed, if a rule says that the failure is *absorbed*, or
+//! - fail with just this errno, out of the operation that made the call.
+//!
+//! So an error that is swallowed fails the test as well as one that comes out at the wrong place.
+//! The rules (`rules`, and those of a scene beside it) are the complete list of what is absorbed.
+//! Afterwards the process has the descriptors that it had, the loop had no task, timer or
+//! registration left before it closed, its entry in the table of loops is free, and after a hundred
+//! repetitions there is no more memory in use.
+//!
+//! All this counts what belongs to the process, so the matrix runs in a process of its own.
+//!
+//! # The map
+//! `step` names and runs operations · `scenes` the programs · `rules` what is absorbed · `matrix`
+//! runs all of it · `watchdog` ends what hangs · `gauges` counts · `refused` what no scene can show
+//! twice.
+//!
+//! # Not here
+//! How a call is made to fail, and which errnos are documented: `sys::faults`.
+
+mod gauges;
+mod matrix;
+mod refused;
+mod rules;
+mod scenes;
+mod step;
+mod watchdog;
+
+use std::env;
+use std::process::Command;
+
+/// Runs `body` in a process of its own, in which the test `name` of this module runs alone, and
+/// returns what that printed.
+fn alone(name: &str, body: impl FnOnce()) -> Option<String> {
+    const MARK: &str = "PETLA_TEST_ALONE";
+    if env::var_os(MARK).is_some() {
+        body();
+        return None;
+    }
+    let path = module_path!().split_once("::").map_or("", |(_, path)| path);
+    let name = format!("{path}::{name}");
+    let mut same = Command::new(env::current_exe().unwrap());
+    let output = same
+        .args(["--exact", &name, "--nocapture", "--test-threads=1"])
+        .env(MARK, "1")
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (printed, complaints) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{printed}\n{complaints}");
+    assert!(printed.contains("1 passed"), "{printed}");
+    Some(printed)
+}
+
+#[test]
+fn every_call_of_every_scene_fails_once_with_each_errno_and_nothing_leaks_or_hangs() {
+    let name = "every_call_of_every_scene_fails_once_with_each_errno_and_nothing_leaks_or_hangs";
+    if let Some(printed) = alone(name, matrix::run) {
+        let summary = printed.lines().find(|line| line.contains("failures in"));
+        println!("{}", summary.expect("it sums up"));
+    }
+}
