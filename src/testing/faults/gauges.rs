@@ -5,7 +5,6 @@ use std::fs;
 use crate::mailbox;
 
 /// What the process holds that a scene must give back.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Held {
     /// Each open descriptor and what it is.
     descriptors: Vec<String>,
@@ -19,6 +18,20 @@ impl Held {
             descriptors: Held::descriptors(),
             next_loop: next_loop(),
         }
+    }
+
+    /// What is held now and was not, or the other way round.
+    pub(super) fn differs_from(&self, now: &Held) -> Option<String> {
+        let lacks = |list: &[String], other: &[String]| {
+            let lacking = other.iter().filter(|entry| !list.contains(entry));
+            lacking.cloned().collect::<Vec<_>>()
+        };
+        let more = lacks(&self.descriptors, &now.descriptors);
+        let fewer = lacks(&now.descriptors, &self.descriptors);
+        let loops = (self.next_loop, now.next_loop);
+        let same = more.is_empty() && fewer.is_empty() && loops.0 == loops.1;
+        let text = || format!("left open: {more:?}, closed: {fewer:?}, next loop: {loops:?}");
+        (!same).then(text)
     }
 
     /// Each open descriptor and what it is.

@@ -100,10 +100,10 @@ impl Matrix {
                 let is_tried = |nth: &usize| {
                     fate_of(find(scene.rules, call, steps[nth - 1], errno)) != Fate::Untried
                 };
-                for nth in some_of(steps.len()).into_iter().filter(is_tried) {
+                for nth in some_of(&steps).into_iter().filter(is_tried) {
                     self.try_failure(scene, call, nth, errno);
-                    if nth == 1 && place == 0 {
-                        self.repeat(scene, call, errno);
+                    if place == 0 && is_first(&steps, nth) {
+                        self.repeat(scene, call, nth, errno);
                     }
                 }
             }
@@ -128,14 +128,14 @@ impl Matrix {
         }
     }
 
-    /// The first call of the name fails again and again: no memory is left behind.
-    fn repeat(&mut self, scene: &Scene, call: &'static str, errno: Errno) {
-        let what = format!("{}: {call} fails again and again", scene.name);
+    /// The same failure again and again: no memory is left behind.
+    fn repeat(&mut self, scene: &Scene, call: &'static str, nth: usize, errno: Errno) {
+        let what = format!("{}: {call} number {nth} fails again and again", scene.name);
         let mut left = [0; BATCHES];
         for left in &mut left {
             let before = memory_in_use();
             for _ in 0..REPEATS {
-                drop(self.play(scene, &Plan::fail(call, 1, errno), &what));
+                drop(self.play(scene, &Plan::fail(call, nth, errno), &what));
             }
             *left = memory_in_use().saturating_sub(before);
             if *left < MEMORY_MAX {
@@ -158,7 +158,7 @@ impl Matrix {
         Ended {
             played: played.map_err(|payload| text_of(&*payload)),
             reports: take_reports(),
-            leak: (before != after).then(|| format!("before {before:?}, after {after:?}")),
+            leak: before.differs_from(&after),
         }
     }
 }
@@ -201,10 +201,18 @@ fn text_of(payload: &(dyn Any + Send)) -> String {
     format!("it panicked: {}", text.unwrap_or("without a text"))
 }
 
-/// The first three, one in the middle, the last.
-fn some_of(count: usize) -> Vec<usize> {
+/// Is this call, counted from 1, the first one of its step?
+fn is_first(steps: &[&str], nth: usize) -> bool {
+    !steps[..nth - 1].contains(&steps[nth - 1])
+}
+
+/// Of the calls of one name: the first of each step, and of all the first three, one in the
+/// middle and the last. Counted from 1.
+fn some_of(steps: &[&str]) -> Vec<usize> {
+    let count = steps.len();
     let mut some = vec![1, 2, 3, count / 2, count];
     some.retain(|nth| (1..=count).contains(nth));
+    some.extend((1..=count).filter(|&nth| is_first(steps, nth)));
     some.sort_unstable();
     some.dedup();
     some

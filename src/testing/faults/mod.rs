@@ -1,8 +1,8 @@
 //! Every system call of small programs fails once with each documented errno: what follows?
 //!
 //! A *scene* is a small complete program on a loop. It runs once as it is, and its system calls are
-//! noted. Then it runs again for the first, second, third, middle and last call of each name and
-//! for each errno that the manual documents for it, and that one call fails. Each time the scene
+//! noted. Then it runs again for several calls of each name, among them the first of each operation,
+//! and for each errno that the manual documents for it, and that one call fails. Each time the scene
 //! must end soon, without a panic, and either
 //!
 //! - succeed, if a rule says that the failure is *absorbed*, or
