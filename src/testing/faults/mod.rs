@@ -19,12 +19,13 @@
 //! # The map
 //! `step` names and runs operations · `scenes` the programs · `rules` what is absorbed · `matrix`
 //! runs all of it · `watchdog` ends what hangs · `gauges` counts · `refused` what no scene can show
-//! twice.
+//! twice · `hostile` random bytes and failures for the streams.
 //!
 //! # Not here
 //! How a call is made to fail, and which errnos are documented: `sys::faults`.
 
 mod gauges;
+mod hostile;
 mod matrix;
 mod refused;
 mod rules;
