@@ -235,7 +235,9 @@ async fn read_all(mut reader: StreamReader, case: &Case) {
 /// What was received before a failure comes out, then the failure, again and again.
 async fn fail_for_ever(mut reader: StreamReader, mut rest: Rest<'_>) {
     let read = Op::Read(7);
-    while !rest.check(&read, perform(&mut reader, &read).await, 0) {}
+    while !rest.check(&read, perform(&mut reader, &read).await, 0) {
+        assert!(!reader.at_eof(), "the failure was forgotten");
+    }
     for op in [read, Op::Exact(1), Op::Until(0), Op::Line, Op::Read(20_000)] {
         let given = perform(&mut reader, &op).await;
         assert!(rest.check(&op, given, 0), "the failure was forgotten");
