@@ -25,7 +25,7 @@ mod plan;
 #[cfg(test)]
 pub(crate) use errnos::Errno;
 #[cfg(test)]
-pub(crate) use gauge::{memory_in_use, raise_sigint};
+pub(crate) use gauge::{has_children, memory_in_use, raise_sigint};
 #[cfg(test)]
 pub(crate) use plan::{Plan, at, fail, in_step};
 

@@ -7,6 +7,8 @@
 //!   reported already and nothing would ever wake the waiter. Full and empty sockets give it.
 //! - `EINTR` and `EINPROGRESS` of `connect`: they say that the connection is under way.
 //! - `EEXIST` and `EPERM` of `epoll_ctl`: they say what descriptor it is.
+//! - `ECHILD` of `waitid` and `ESRCH` of `kill`: they say that the child is gone. `EINTR` of `waitid`:
+//!   none of ours that could wait is made by a loop.
 
 /// A number of `errno`, with its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,9 +31,9 @@ macro_rules! errnos {
 
 errnos! {
     EACCES EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT EAGAIN ECONNABORTED ECONNREFUSED ECONNRESET
-    EHOSTDOWN EHOSTUNREACH EINTR EINVAL EMFILE ENETDOWN ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT
-    ENOMEM ENONET ENOPROTOOPT ENOSPC ENOSYS ENOTCONN EOPNOTSUPP EOVERFLOW EPERM EPIPE EPROTO
-    ETIMEDOUT
+    EHOSTDOWN EHOSTUNREACH EINTR EINVAL EIO EMFILE ENETDOWN ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT
+    ENOMEM ENONET ENOPROTOOPT ENOSPC ENOSYS ENOTCONN ENOTTY ENXIO EOPNOTSUPP EOVERFLOW EPERM EPIPE
+    EPROTO ESRCH ETIMEDOUT
 }
 
 /// The errors of a call that are tried.
@@ -89,25 +91,41 @@ const DOCUMENTED: &[(&str, &[Errno])] = &[
     ("epoll_pwait2", &[EINTR, ENOSYS, EPERM, EINVAL]),
     ("epoll_wait", &[EINTR]),
     ("eventfd", &[EMFILE, ENFILE, ENODEV, ENOMEM]),
+    ("fcntl", &[EPERM]),
     ("fstat", &[ENOMEM, EOVERFLOW]),
     ("getpeername", &[ENOBUFS, ENOTCONN]),
     ("getsockname", &[ENOBUFS]),
     ("getsockopt", &[ENOMEM, ENOPROTOOPT]),
+    ("ioctl", &[ENOTTY]),
+    ("kill", &[EPERM]),
     ("listen", &[EADDRINUSE]),
+    ("open", &[EACCES, EMFILE, ENFILE, ENOENT, ENOMEM, ENXIO]),
+    (
+        "pidfd_open",
+        &[EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM, ENOSYS, EPERM, ESRCH],
+    ),
+    ("pidfd_send_signal", &[ENOSYS, EPERM]),
+    ("pipe2", &[EMFILE, ENFILE]),
     ("poll", &[EINTR, ENOMEM]),
     ("prctl", &[EINVAL, ENOSYS, EPERM]),
     ("pthread_atfork", &[ENOMEM]),
+    ("pthread_create", &[EAGAIN]),
+    ("read", &[EINTR, EIO]),
     ("readv", RECEIVING),
     ("recv", RECEIVING),
     ("send", SENDING),
     ("sendmsg", SENDING),
     ("setsockopt", &[ENOMEM, ENOPROTOOPT]),
     ("shutdown", &[ENOTCONN]),
+    ("sigaction", &[EINVAL]),
     (
         "socket",
         &[EACCES, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM],
     ),
     ("socketpair", &[EMFILE, ENFILE, ENOMEM]),
+    ("waitid", &[EINVAL]),
+    ("write", &[EINTR, EIO, EPIPE]),
+    ("writev", &[EINTR, EIO, EPIPE]),
 ];
 
 const RECEIVING: &[Errno] = &[

@@ -14,6 +14,16 @@ pub(crate) fn memory_in_use() -> usize {
     0
 }
 
+/// Has this process a child, ended or not?
+pub(crate) fn has_children() -> bool {
+    // SAFETY: numbers and pointers only: all zero is a value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let how = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the structure lives until the call returns.
+    let found = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, how) };
+    found == 0
+}
+
 /// Has this thread interrupted, as Ctrl-C would.
 pub(crate) fn raise_sigint() {
     // SAFETY: takes a number.

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::mailbox;
+use crate::sys::faults::has_children;
 
 /// What the process holds that a scene must give back.
 pub(super) struct Held {
@@ -10,6 +11,7 @@ pub(super) struct Held {
     descriptors: Vec<String>,
     /// The place in the table that the next loop would get.
     next_loop: u16,
+    has_children: bool,
 }
 
 impl Held {
@@ -17,6 +19,7 @@ impl Held {
         Held {
             descriptors: Held::descriptors(),
             next_loop: next_loop(),
+            has_children: has_children(),
         }
     }
 
@@ -29,8 +32,14 @@ impl Held {
         let more = lacks(&self.descriptors, &now.descriptors);
         let fewer = lacks(&now.descriptors, &self.descriptors);
         let loops = (self.next_loop, now.next_loop);
+        let children = (self.has_children, now.has_children);
         let same = more.is_empty() && fewer.is_empty() && loops.0 == loops.1;
-        let text = || format!("left open: {more:?}, closed: {fewer:?}, next loop: {loops:?}");
+        let same = same && children.0 == children.1;
+        let text = || {
+            format!(
+                "left open: {more:?}, closed: {fewer:?}, next loop: {loops:?}, children: {children:?}"
+            )
+        };
         (!same).then(text)
     }
 

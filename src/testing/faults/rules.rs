@@ -13,7 +13,8 @@ use crate::sys::faults::errnos::*;
 pub(super) enum Fate {
     /// The scene succeeds.
     Absorbed,
-    /// The scene ends with this error, out of the operation that made the call.
+    /// The scene ends with this error, out of the operation that made the call. What that did to
+    /// others may have been reported.
     ComesOut,
     /// The same, out of another operation.
     ComesOutOf(&'static str),
@@ -29,6 +30,7 @@ pub(super) struct Rule {
     call: &'static str,
     errnos: &'static [Errno],
     step: Option<&'static str>,
+    nth: Option<usize>,
     pub(super) fate: Fate,
 }
 
@@ -37,6 +39,7 @@ pub(super) const fn rule(call: &'static str, errnos: &'static [Errno], fate: Fat
         call,
         errnos,
         step: None,
+        nth: None,
         fate,
     }
 }
@@ -48,10 +51,17 @@ impl Rule {
         self
     }
 
-    fn fits(&self, call: &str, step: &str, errno: Errno) -> bool {
+    /// Holds for this one of all calls of that name only.
+    pub(super) const fn nth(mut self, nth: usize) -> Rule {
+        self.nth = Some(nth);
+        self
+    }
+
+    fn fits(&self, call: &str, step: &str, nth: usize, errno: Errno) -> bool {
         self.call == call
             && (self.errnos.contains(&errno) || self.errnos.is_empty() && errno != EINTR)
             && self.step.is_none_or(|own| own == step)
+            && self.nth.is_none_or(|own| own == nth)
     }
 }
 
@@ -62,10 +72,13 @@ static COMMON: &[Rule] = &[
     rule("epoll_pwait2", &[EINTR], Fate::Absorbed),
     rule("epoll_wait", &[EINTR], Fate::Absorbed),
     rule("poll", &[EINTR], Fate::Absorbed),
+    rule("read", &[EINTR], Fate::Absorbed),
     rule("readv", &[EINTR], Fate::Absorbed),
     rule("recv", &[EINTR], Fate::Absorbed),
     rule("send", &[EINTR], Fate::Absorbed),
     rule("sendmsg", &[EINTR], Fate::Absorbed),
+    rule("write", &[EINTR], Fate::Absorbed),
+    rule("writev", &[EINTR], Fate::Absorbed),
     // A connection that is gone: the next one is taken. No room: tried again after a pause.
     rule(
         "accept4",
@@ -98,10 +111,11 @@ pub(super) fn find(
     own: &'static [Rule],
     call: &str,
     step: &str,
+    nth: usize,
     errno: Errno,
 ) -> Option<&'static Rule> {
     let mut rules = own.iter().chain(COMMON);
-    rules.find(|rule| rule.fits(call, step, errno))
+    rules.find(|rule| rule.fits(call, step, nth, errno))
 }
 
 /// The rules among these and the common ones that were never applied: they say what is not so.
@@ -119,16 +133,16 @@ pub(super) fn judge(
     outcome: &Outcome,
     reports: &[String],
 ) -> Result<(), String> {
-    let is_it = |failure: &Failure, step| {
-        let code = failure.error.raw_os_error();
-        failure.step == step && code == Some(errno.code)
-    };
+    // An error that says more has the system's text in its own.
+    let says_it = |text: &str| text.contains(&format!("(os error {})", errno.code));
+    let is_it =
+        |failure: &Failure, step| failure.step == step && says_it(&failure.error.to_string());
     let fits = match (fate, outcome) {
         (Fate::Untried, _) => unreachable!("it is not tried"),
         (Fate::Absorbed, outcome) => outcome.is_ok() && reports.is_empty(),
-        (Fate::Reported, outcome) => outcome.is_ok() && reports.len() == 1,
-        (Fate::ComesOut, Err(failure)) => is_it(failure, step) && reports.is_empty(),
-        (Fate::ComesOutOf(other), Err(failure)) => is_it(failure, other) && reports.is_empty(),
+        (Fate::Reported, outcome) => outcome.is_ok() && reports.iter().any(|text| says_it(text)),
+        (Fate::ComesOut, Err(failure)) => is_it(failure, step),
+        (Fate::ComesOutOf(other), Err(failure)) => is_it(failure, other),
         (Fate::ComesOut | Fate::ComesOutOf(_), Ok(())) => false,
     };
     let found = || format!("{fate:?} was expected, and it ended {outcome:?}, reports {reports:?}");

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::thread;
+use std::time::Duration;
 
 use crate::event_loop::{Builder, EventLoop};
 use crate::kernel::Kernel;
@@ -33,12 +35,16 @@ pub(super) async fn step<T, E: Into<io::Error>>(
     name: &'static str,
     operation: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Failure> {
-    let mut operation = pin!(operation);
-    let result = poll_fn(|cx| in_step(name, || operation.as_mut().poll(cx))).await;
-    result.map_err(|error| Failure {
+    named(name, operation).await.map_err(|error| Failure {
         step: name,
         error: error.into(),
     })
+}
+
+/// The same, and leaves its result alone.
+pub(super) async fn named<R>(name: &'static str, operation: impl Future<Output = R>) -> R {
+    let mut operation = pin!(operation);
+    poll_fn(|cx| in_step(name, || operation.as_mut().poll(cx))).await
 }
 
 /// Runs an operation that does not wait, under a name.
@@ -101,9 +107,12 @@ pub(super) fn on_loop_of(builder: Builder, main: impl AsyncFnOnce() -> Outcome) 
 async fn settle() {
     const NOTHING_ELSE: [usize; 3] = [1, 0, 0];
     let holdings = || Kernel::with(Kernel::holdings).expect("a loop runs here");
-    for _ in 0..1_000 {
+    for round in 0..2_000 {
         if holdings() == NOTHING_ELSE {
             return;
+        }
+        if round > 1_000 {
+            thread::sleep(Duration::from_millis(1)); // for other threads and processes
         }
         yield_now().await;
     }

@@ -10,6 +10,7 @@ use crate::event_loop::{EventLoop, LoopHandle, RunError};
 use crate::kernel::spawn;
 use crate::local::Event;
 use crate::sys::faults::{Plan, in_step, raise_sigint};
+use crate::testing::faults::rules::{Fate, rule};
 use crate::testing::faults::step::{LOOP, call, on_loop, on_real_loop};
 use crate::time::{sleep, timeout, yield_now};
 
@@ -85,5 +86,6 @@ pub(super) const INTERRUPT: Scene = Scene {
         });
         Ok(())
     },
-    rules: &[],
+    // SIGINT can be caught.
+    rules: &[rule("sigaction", &[], Fate::Untried)],
 };

@@ -7,6 +7,9 @@ mod connections;
 mod descriptors;
 mod loops;
 mod many;
+mod outside;
+mod pipes;
+mod servers;
 
 use super::rules::Rule;
 use super::step::Outcome;
@@ -32,4 +35,12 @@ pub(super) static SCENES: &[Scene] = &[
     many::STREAMS,
     descriptors::ASYNC_FD,
     descriptors::CALLBACKS,
+    pipes::PIPE,
+    pipes::ADOPTED,
+    servers::TCP,
+    servers::UNIX,
+    outside::FED_CHILD,
+    outside::STOPPED_CHILD,
+    outside::SIGNALS,
+    outside::POOL,
 ];

@@ -1,0 +1,85 @@
+//! Other programs, signals, threads.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use super::Scene;
+use crate::process::Command;
+use crate::signal::{SIGINT, signals};
+use crate::sys::faults::errnos::*;
+use crate::sys::faults::raise_sigint;
+use crate::testing::faults::rules::{Fate, rule};
+use crate::testing::faults::step::{LOOP, Outcome, call, on_real_loop, step};
+use crate::threads::ThreadPool;
+
+pub(super) const FED_CHILD: Scene = Scene {
+    name: "a child that is fed and read",
+    play: || on_real_loop(fed_child),
+    rules: &[
+        // A thread waits for it then.
+        rule("pidfd_open", &[], Fate::Absorbed),
+        rule("waitid", &[], Fate::Absorbed).of("spawn"),
+        // A kernel that refuses it refused it at the start.
+        rule("waitid", &[], Fate::Untried),
+        // It does not want its input: that is no error.
+        rule("write", &[EPIPE], Fate::Absorbed),
+    ],
+};
+
+async fn fed_child() -> Outcome {
+    let mut cat = Command::new("cat");
+    cat.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = call("spawn", || cat.spawn())?;
+    let said = step("communicate", child.communicate(b"hello")).await?;
+    assert!(said.status.success());
+    assert!(said.stdout == b"hello" || said.stdout.is_empty());
+    Ok(())
+}
+
+pub(super) const STOPPED_CHILD: Scene = Scene {
+    name: "a child that is stopped",
+    play: || on_real_loop(stopped_child),
+    rules: &[
+        rule("pidfd_open", &[], Fate::Absorbed),
+        rule("waitid", &[], Fate::Absorbed).of("spawn"),
+        // A kernel that refuses it refused it at the start.
+        rule("waitid", &[], Fate::Untried),
+    ],
+};
+
+async fn stopped_child() -> Outcome {
+    let mut sleep = Command::new("cat");
+    sleep.stdin(Stdio::piped()).process_group(0);
+    let child = call("spawn", || sleep.spawn())?;
+    let status = step("stop", child.stop(Duration::from_secs(3))).await?;
+    assert!(!status.success());
+    call("kill_group", || child.kill_group())
+}
+
+pub(super) const SIGNALS: Scene = Scene {
+    name: "a stream of signals",
+    play: || {
+        on_real_loop(async || {
+            let mut signals = call("signals", || signals([SIGINT]))?;
+            raise_sigint();
+            assert_eq!(signals.next().await, Some(SIGINT));
+            Ok(())
+        })
+    },
+    rules: &[],
+};
+
+pub(super) const POOL: Scene = Scene {
+    name: "a thread pool",
+    play: || {
+        on_real_loop(async || {
+            let pool = ThreadPool::new(1);
+            let value = step("run", pool.run(|| 5)).await;
+            pool.shutdown().await;
+            assert_eq!(value?, 5);
+            Ok(())
+        })
+    },
+    // The loop has said so before.
+    rules: &[rule("pthread_atfork", &[], Fate::Absorbed).of(LOOP)],
+};
