@@ -107,6 +107,7 @@ const DOCUMENTED: &[(&str, &[Errno])] = &[
     ("pidfd_send_signal", &[ENOSYS, EPERM]),
     ("pipe2", &[EMFILE, ENFILE]),
     ("poll", &[EINTR, ENOMEM]),
+    ("pread", &[EINTR, EIO]),
     ("prctl", &[EINVAL, ENOSYS, EPERM]),
     ("pthread_atfork", &[ENOMEM]),
     ("pthread_create", &[EAGAIN]),
@@ -114,6 +115,12 @@ const DOCUMENTED: &[(&str, &[Errno])] = &[
     ("readv", RECEIVING),
     ("recv", RECEIVING),
     ("send", SENDING),
+    (
+        "sendfile",
+        &[
+            EINTR, ECONNRESET, EINVAL, EIO, ENOMEM, ENOSYS, EOVERFLOW, EPIPE,
+        ],
+    ),
     ("sendmsg", SENDING),
     ("setsockopt", &[ENOMEM, ENOPROTOOPT]),
     ("shutdown", &[ENOTCONN]),

@@ -112,10 +112,12 @@ impl Matrix {
         for (call, steps) in steps {
             *self.calls.entry(call).or_default() += steps.len();
             for (place, &errno) in documented(call).iter().enumerate() {
-                let is_tried = |nth: &usize| {
-                    fate_of(find(scene.rules, call, steps[nth - 1], *nth, errno)) != Fate::Untried
-                };
-                for nth in some_of(&steps).into_iter().filter(is_tried) {
+                for nth in some_of(&steps) {
+                    let rule = find(scene.rules, call, steps[nth - 1], nth, errno);
+                    if fate_of(rule) == Fate::Untried {
+                        self.used.extend(rule);
+                        continue;
+                    }
                     self.try_failure(scene, call, nth, errno);
                     if place == 0 && is_first(&steps, nth) {
                         self.repeat(scene, call, nth, errno);

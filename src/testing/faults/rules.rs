@@ -76,6 +76,7 @@ static COMMON: &[Rule] = &[
     rule("readv", &[EINTR], Fate::Absorbed),
     rule("recv", &[EINTR], Fate::Absorbed),
     rule("send", &[EINTR], Fate::Absorbed),
+    rule("sendfile", &[EINTR], Fate::Absorbed),
     rule("sendmsg", &[EINTR], Fate::Absorbed),
     rule("write", &[EINTR], Fate::Absorbed),
     rule("writev", &[EINTR], Fate::Absorbed),

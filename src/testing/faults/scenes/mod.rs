@@ -4,6 +4,7 @@
 //! call is made in the step that it belongs to, and the second run makes the same calls.
 
 mod connections;
+mod copies;
 mod descriptors;
 mod loops;
 mod many;
@@ -37,6 +38,8 @@ pub(super) static SCENES: &[Scene] = &[
     descriptors::CALLBACKS,
     pipes::PIPE,
     pipes::ADOPTED,
+    copies::STREAM,
+    copies::FILE,
     servers::TCP,
     servers::UNIX,
     outside::FED_CHILD,
