@@ -7,7 +7,7 @@
 //!   reported already and nothing would ever wake the waiter. Full and empty sockets give it.
 //! - `EINTR` and `EINPROGRESS` of `connect`: they say that the connection is under way.
 //! - `EEXIST` and `EPERM` of `epoll_ctl`: they say what descriptor it is.
-//! - `ECHILD` of `waitid` and `ESRCH` of `kill`: they say that the child is gone. `EINTR` of `waitid`:
+//! - `ECHILD` of `waitid` and `ESRCH` of `kill`: the child is gone. `EINTR` of `waitid`:
 //!   none of ours that could wait is made by a loop.
 
 /// A number of `errno`, with its name.

@@ -33,11 +33,12 @@ impl Held {
         let fewer = lacks(&now.descriptors, &self.descriptors);
         let loops = (self.next_loop, now.next_loop);
         let children = (self.has_children, now.has_children);
-        let same = more.is_empty() && fewer.is_empty() && loops.0 == loops.1;
-        let same = same && children.0 == children.1;
+        let counts_are = loops.0 == loops.1 && children.0 == children.1;
+        let same = more.is_empty() && fewer.is_empty() && counts_are;
         let text = || {
             format!(
-                "left open: {more:?}, closed: {fewer:?}, next loop: {loops:?}, children: {children:?}"
+                "left open: {more:?}, closed: {fewer:?}, next loop: {loops:?}, \
+                 children: {children:?}"
             )
         };
         (!same).then(text)

@@ -1,9 +1,9 @@
 //! Every system call of small programs fails once with each documented errno: what follows?
 //!
 //! A *scene* is a small complete program on a loop. It runs once as it is, and its system calls are
-//! noted. Then it runs again for several calls of each name, among them the first of each operation,
-//! and for each errno that the manual documents for it, and that one call fails. Each time the scene
-//! must end soon, without a panic, and either
+//! noted. Then it runs again and again, and each time one call fails: for several calls of each
+//! name, among them the first of each operation, each errno that the manual documents. Each time
+//! the scene must end soon, without a panic, and either
 //!
 //! - succeed, if a rule says that the failure is *absorbed*, or
 //! - fail with just this errno, out of the operation that made the call.
