@@ -114,6 +114,10 @@ const DOCUMENTED: &[(&str, &[Errno])] = &[
     ("read", &[EINTR, EIO]),
     ("readv", RECEIVING),
     ("recv", RECEIVING),
+    ("recvfrom", RECEIVING),
+    ("recvmsg", RECEIVING),
+    ("sched_getaffinity", &[EINVAL]),
+    ("sched_setaffinity", &[EINVAL, EPERM]),
     ("send", SENDING),
     (
         "sendfile",
@@ -122,6 +126,7 @@ const DOCUMENTED: &[(&str, &[Errno])] = &[
         ],
     ),
     ("sendmsg", SENDING),
+    ("sendto", SENDING),
     ("setsockopt", &[ENOMEM, ENOPROTOOPT]),
     ("shutdown", &[ENOTCONN]),
     ("sigaction", &[EINVAL]),

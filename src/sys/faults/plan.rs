@@ -1,13 +1,15 @@
 //! [`Plan`]: which calls of a thread fail, and a record of all that were made.
 //!
 //! Tests run in many threads of one process, so a plan holds for the thread that entered it. A
-//! thread that a test starts enters the same plan by itself, from a clone.
+//! thread that a test starts enters the same plan by itself, from a clone. Threads that the crate
+//! starts cannot: a test that has the process to itself enters a plan for all of them.
 //!
 //! A *step* is a name for the part of a test that is under way; a call is noted with it. So one
 //! can tell whether an error came out of the operation whose call had failed.
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Errno;
@@ -16,6 +18,10 @@ thread_local! {
     static PLAN: RefCell<Option<Plan>> = const { RefCell::new(None) };
     static STEP: Cell<&'static str> = const { Cell::new("") };
 }
+
+/// The plan of threads that have none of their own, and whether there is one.
+static OTHERS: Mutex<Option<Plan>> = Mutex::new(None);
+static FOR_OTHERS: AtomicBool = AtomicBool::new(false);
 
 /// See the module. Clones are the same plan.
 #[derive(Clone)]
@@ -74,6 +80,14 @@ impl Plan {
         }
     }
 
+    /// Holds for every thread without a plan of its own until the guard is dropped. Only in a
+    /// process where no other test runs.
+    pub(crate) fn enter_everywhere(&self) -> EnteredEverywhere {
+        *others() = Some(self.clone());
+        FOR_OTHERS.store(true, Ordering::Relaxed);
+        EnteredEverywhere
+    }
+
     /// What was called so far.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
@@ -115,13 +129,28 @@ impl Drop for Entered {
     }
 }
 
+/// See [`Plan::enter_everywhere`].
+pub(crate) struct EnteredEverywhere;
+
+impl Drop for EnteredEverywhere {
+    fn drop(&mut self) {
+        FOR_OTHERS.store(false, Ordering::Relaxed);
+        *others() = None;
+    }
+}
+
+fn others() -> MutexGuard<'static, Option<Plan>> {
+    OTHERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Fails as the test that runs has asked for.
 pub(crate) fn at(call: &'static str) -> io::Result<()> {
-    let plan = PLAN.try_with(|plan| plan.borrow().clone());
-    match plan {
-        Ok(Some(plan)) => plan.note(call),
-        _ => Ok(()),
-    }
+    let own = PLAN.try_with(|plan| plan.borrow().clone()).ok().flatten();
+    let plan = match own {
+        None if FOR_OTHERS.load(Ordering::Relaxed) => others().clone(),
+        own => own,
+    };
+    plan.map_or(Ok(()), |plan| plan.note(call))
 }
 
 /// [`Plan::fail`] for this thread, until the guard is dropped.

@@ -24,11 +24,11 @@ const CHOSEN: &str = "PETLA_SCENE";
 /// How often a failure is repeated to see whether memory is left behind, if that is quick.
 const REPEATS: usize = 100;
 const REPEATS_MIN: usize = 5;
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(60);
 /// More bytes for each repetition are a leak, unless it comes to an end: the allocator keeps freed
 /// blocks in stock, so the first batches grow.
 const MEMORY_MAX: usize = 10;
-const BATCHES: usize = 5;
+const BATCHES: usize = 25;
 
 /// The whole matrix.
 ///

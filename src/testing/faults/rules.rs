@@ -75,9 +75,12 @@ static COMMON: &[Rule] = &[
     rule("read", &[EINTR], Fate::Absorbed),
     rule("readv", &[EINTR], Fate::Absorbed),
     rule("recv", &[EINTR], Fate::Absorbed),
+    rule("recvfrom", &[EINTR], Fate::Absorbed),
+    rule("recvmsg", &[EINTR], Fate::Absorbed),
     rule("send", &[EINTR], Fate::Absorbed),
     rule("sendfile", &[EINTR], Fate::Absorbed),
     rule("sendmsg", &[EINTR], Fate::Absorbed),
+    rule("sendto", &[EINTR], Fate::Absorbed),
     rule("write", &[EINTR], Fate::Absorbed),
     rule("writev", &[EINTR], Fate::Absorbed),
     // A connection that is gone: the next one is taken. No room: tried again after a pause.

@@ -5,6 +5,7 @@
 
 mod connections;
 mod copies;
+mod datagrams;
 mod descriptors;
 mod loops;
 mod many;
@@ -36,6 +37,9 @@ pub(super) static SCENES: &[Scene] = &[
     many::STREAMS,
     descriptors::ASYNC_FD,
     descriptors::CALLBACKS,
+    datagrams::UDP,
+    datagrams::UNIX,
+    datagrams::DESCRIPTORS,
     pipes::PIPE,
     pipes::ADOPTED,
     copies::STREAM,
@@ -46,4 +50,6 @@ pub(super) static SCENES: &[Scene] = &[
     outside::STOPPED_CHILD,
     outside::SIGNALS,
     outside::POOL,
+    outside::FILES,
+    outside::WORKERS,
 ];

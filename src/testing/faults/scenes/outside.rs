@@ -4,10 +4,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::Scene;
+use crate::event_loop::Workers;
+use crate::fs;
 use crate::process::Command;
 use crate::signal::{SIGINT, signals};
 use crate::sys::faults::errnos::*;
-use crate::sys::faults::raise_sigint;
+use crate::sys::faults::{Plan, raise_sigint};
 use crate::testing::faults::rules::{Fate, rule};
 use crate::testing::faults::step::{LOOP, Outcome, call, on_real_loop, step};
 use crate::threads::ThreadPool;
@@ -83,3 +85,41 @@ pub(super) const POOL: Scene = Scene {
     // The loop has said so before.
     rules: &[rule("pthread_atfork", &[], Fate::Absorbed).of(LOOP)],
 };
+
+pub(super) const FILES: Scene = Scene {
+    name: "a file that is written and read on threads",
+    play: || on_real_loop(files),
+    rules: &[],
+};
+
+async fn files() -> Outcome {
+    let path = std::env::temp_dir().join(format!("petla-faults-file-{}", std::process::id()));
+    step("write", fs::write_atomic(&path, "text")).await?;
+    assert_eq!(step("read", fs::read(&path)).await?, b"text");
+    step("remove_file", fs::remove_file(&path)).await
+}
+
+/// Its threads have no step.
+const WORKER: &str = "";
+
+pub(super) const WORKERS: Scene = Scene {
+    name: "two loops on threads of their own",
+    play: || {
+        let plan = Plan::current().expect("a scene has one");
+        let _everywhere = plan.enter_everywhere();
+        let workers = Workers::new(2).pinned(true);
+        let ended = call(RUN, || workers.run(async |worker| worker.index()))?;
+        let values: Vec<usize> = ended.into_iter().map(Result::unwrap).collect();
+        assert_eq!(values, [0, 1]);
+        Ok(())
+    },
+    rules: &[
+        // All or none: a thread that cannot make its loop ends the others.
+        rule("epoll_create1", &[], Fate::ComesOutOf(RUN)).of(WORKER),
+        rule("epoll_ctl_add", &[], Fate::ComesOutOf(RUN)).of(WORKER),
+        rule("pthread_atfork", &[], Fate::ComesOutOf(RUN)).of(WORKER),
+        rule("sched_setaffinity", &[], Fate::ComesOutOf(RUN)).of(WORKER),
+    ],
+};
+
+const RUN: &str = "run the workers";

@@ -111,7 +111,6 @@ pub(super) const UNIX: Scene = Scene {
         rule("send", &[], Fate::Reported).of(HANDLER),
         // A dead server's file is in the way: it is removed.
         rule("bind", &[EADDRINUSE], Fate::Absorbed),
-        rule("listen", &[EADDRINUSE], Fate::Absorbed),
         // The queue is full: tried again after a pause.
         rule("connect", &[EAGAIN], Fate::Absorbed),
         rule("shutdown", &[ENOTCONN], Fate::Absorbed),
