@@ -102,18 +102,20 @@ impl Plan {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, name: &'static str) -> io::Result<()> {
+    /// This plan, and besides every call of that name fails, as some sandboxes have it.
+    pub(crate) fn without(self, call: &'static str, errno: Errno) -> Plan {
+        Plan::new(move |name| self.note(name).or((name == call).then_some(errno)))
+    }
+
+    /// Records the call, and says how it fails.
+    fn note(&self, name: &'static str) -> Option<Errno> {
         let step = STEP.try_with(Cell::get).unwrap_or_default();
         let call = Call { name, step };
         let mut state = self.state();
         state.calls.push(call);
-        match (state.decide)(name) {
-            None => Ok(()),
-            Some(errno) => {
-                state.struck.get_or_insert(call);
-                Err(io::Error::from_raw_os_error(errno.code))
-            }
-        }
+        let errno = (state.decide)(name)?;
+        state.struck.get_or_insert(call);
+        Some(errno)
     }
 }
 
@@ -150,7 +152,10 @@ pub(crate) fn at(call: &'static str) -> io::Result<()> {
         None if FOR_OTHERS.load(Ordering::Relaxed) => others().clone(),
         own => own,
     };
-    plan.map_or(Ok(()), |plan| plan.note(call))
+    match plan.and_then(|plan| plan.note(call)) {
+        None => Ok(()),
+        Some(errno) => Err(io::Error::from_raw_os_error(errno.code)),
+    }
 }
 
 /// [`Plan::fail`] for this thread, until the guard is dropped.

@@ -33,8 +33,11 @@ mod scenes;
 mod step;
 mod watchdog;
 
-use std::env;
+use std::path::Path;
 use std::process::Command;
+use std::{env, fs};
+
+use crate::sys::faults::errnos::documented;
 
 /// Runs `body` in a process of its own, in which the test `name` of this module runs alone, and
 /// returns what that printed.
@@ -57,6 +60,31 @@ fn alone(name: &str, body: impl FnOnce()) -> Option<String> {
     assert!(output.status.success(), "{printed}\n{complaints}");
     assert!(printed.contains("1 passed"), "{printed}");
     Some(printed)
+}
+
+/// Every text `faults::at("..")` in this crate's source.
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            names.extend(names_in(&path));
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            let calls = text.split("faults::at(\"").skip(1);
+            names.extend(calls.filter_map(|rest| Some(rest.split_once("\")")?.0.to_owned())));
+        }
+    }
+    names
+}
+
+#[test]
+fn every_call_that_can_fail_has_its_errors_in_the_table() {
+    let names = names_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    assert!(names.len() > 30, "only {names:?} were found");
+    let names = names
+        .iter()
+        .filter(|name| !matches!(name.as_str(), "name" | ".."));
+    assert!(names.into_iter().all(|name| !documented(name).is_empty()));
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(super) static SCENES: &[Scene] = &[
     servers::UNIX,
     outside::FED_CHILD,
     outside::STOPPED_CHILD,
+    outside::CHILD_OF_A_SANDBOX,
     outside::SIGNALS,
     outside::POOL,
     outside::FILES,

@@ -49,6 +49,23 @@ pub(super) const STOPPED_CHILD: Scene = Scene {
     ],
 };
 
+pub(super) const CHILD_OF_A_SANDBOX: Scene = Scene {
+    name: "a child where no pidfd is to be had",
+    play: || {
+        let plan = Plan::current().expect("a scene has one");
+        let _entered = plan.without("pidfd_open", EPERM).enter();
+        on_real_loop(fed_child)
+    },
+    rules: &[
+        rule("pidfd_open", &[], Fate::Untried),
+        // It is a zombie until the next start: see `refused`.
+        rule("eventfd", &[], Fate::Untried),
+        rule("pthread_create", &[], Fate::Untried),
+        rule("waitid", &[], Fate::Untried),
+        rule("write", &[EPIPE], Fate::Absorbed),
+    ],
+};
+
 async fn stopped_child() -> Outcome {
     let mut sleep = Command::new("cat");
     sleep.stdin(Stdio::piped()).process_group(0);
