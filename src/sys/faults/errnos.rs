@@ -93,6 +93,7 @@ const DOCUMENTED: &[(&str, &[Errno])] = &[
     ("eventfd", &[EMFILE, ENFILE, ENODEV, ENOMEM]),
     ("fcntl", &[EPERM]),
     ("fstat", &[ENOMEM, EOVERFLOW]),
+    ("getnameinfo", &[ENOMEM]),
     ("getpeername", &[ENOBUFS, ENOTCONN]),
     ("getsockname", &[ENOBUFS]),
     ("getsockopt", &[ENOMEM, ENOPROTOOPT]),

@@ -15,6 +15,7 @@
 //! repetitions there is no more memory in use.
 //!
 //! All this counts what belongs to the process, so the matrix runs in a process of its own.
+//! `PETLA_SCENE=server` plays those scenes alone that have this in their names.
 //!
 //! # The map
 //! `step` names and runs operations · `scenes` the programs · `rules` what is absorbed · `matrix`
