@@ -39,6 +39,7 @@ use crate::kernel::source::{Direction, Kind, Source, Wait};
 use crate::rt::{Arc, Mutex, lock};
 use crate::sys::child::{self, How, Id, NO_CHILD, NO_PROCESS};
 use crate::sys::eventfd::EventFd;
+use crate::sys::faults;
 use crate::sys::signal::SIGKILL;
 
 /// Of a process that nobody will ever wait for in a loop.
@@ -257,6 +258,7 @@ fn ring_at_end(number: u32) -> io::Result<Arc<EventFd>> {
         {}
         ring.notify(); // also if somebody else has reaped it: then who waits finds that out
     };
+    faults::at("pthread_create")?;
     let thread = thread::Builder::new().name("petla-child".to_owned());
     thread.spawn(wait)?;
     Ok(bell)

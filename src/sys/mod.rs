@@ -28,7 +28,6 @@ pub(crate) mod child;
 pub(crate) mod datagram;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
-#[allow(dead_code)] // called by the wrappers as they come
 pub(crate) mod faults;
 pub(crate) mod memory;
 pub(crate) mod names;
