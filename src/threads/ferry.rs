@@ -29,6 +29,7 @@ use std::task::{Context, Poll, ready};
 
 use super::to_thread;
 use crate::error::JoinError;
+use crate::kernel::{Kernel, Outside};
 use crate::sync::{Getter, Setter, oneshot};
 
 /// See the module.
@@ -128,10 +129,24 @@ impl<T: Send + 'static> Ferry<T> {
         }
     }
 
+    /// Has a thread the object, for a call that nobody waits for any more?
+    fn is_under_way(&self) -> bool {
+        matches!(&self.place, Place::Away(away) if away.trip.is_none())
+    }
+
     /// The object, when the thread that has it for an earlier, abandoned call is done.
     pub(crate) async fn back(&mut self) -> &mut T {
+        let mut outside = None;
+        let back = poll_fn(|cx| {
+            let back = self.poll_back(cx);
+            // Its own future, which counted it, is gone: time stands still for this one instead.
+            if back.is_pending() && outside.is_none() && self.is_under_way() {
+                outside = Kernel::with(|kernel| Outside::of(kernel.id()));
+            }
+            back
+        });
         // The failure of a call that nobody waits for any more is nobody's.
-        let _ = poll_fn(|cx| self.poll_back(cx)).await;
+        let _ = back.await;
         self.here().expect("it has come back")
     }
 

@@ -5,12 +5,15 @@ use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use petla::fs::{self, File};
 use petla::{threads, yield_now};
 
 use super::Folder;
-use crate::common::{succeeds_alone, within_io, yield_until};
+use crate::common::{poll_once, succeeds_alone, within_io, yield_until};
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Polls a few times while threads do what they can, then drops it.
 async fn give_up(future: impl Future) {
@@ -187,4 +190,37 @@ fn a_listing_that_is_given_up_goes_on_where_it_was() {
         assert_eq!(seen.len(), 150);
         Ok(())
     });
+}
+
+#[test]
+fn virtual_time_stands_still_while_a_call_waits_for_the_one_that_was_given_up() {
+    succeeds_alone(|| {
+        petla::testing::run(async {
+            let folder = Folder::new();
+            let (mut file, mut far) = fifo(&folder);
+            let mut buf = [0; 8];
+            // What has not begun gives its place back when it is dropped.
+            while threads::default_limiter().borrowed() == 0 {
+                let mut read = pin!(file.read(&mut buf));
+                assert!(poll_once(&mut read).is_pending());
+                linger();
+            }
+            // Nor does one that is given up as well hold it up for ever.
+            assert!(poll_once(&mut pin!(file.read(&mut buf))).is_pending());
+            petla::sleep(HOUR).await;
+            let writer = std::thread::spawn(move || {
+                linger();
+                far.write_all(b"late").unwrap();
+            });
+            let read = petla::timeout(HOUR, file.read(&mut buf)).await;
+            assert_eq!(read.expect("an hour has passed").unwrap(), 4);
+            writer.join().unwrap();
+        });
+    });
+}
+
+fn linger() {
+    for _ in 0..200 {
+        std::thread::yield_now();
+    }
 }
