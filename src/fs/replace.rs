@@ -8,8 +8,9 @@
 //! # Not here
 //! Owners, extended attributes, hard links: the new file is a new file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -62,8 +63,14 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let (new, at) = beside(folder, &name.to_string_lossy())?;
-    let written = fill(&new, contents, &target).and_then(|()| fs::rename(&at, &target));
+    let old = match fs::metadata(&target) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        old => Some(old?.permissions()),
+    };
+    // Until it has the old one's permissions it is nobody else's to read.
+    let mode = if old.is_some() { 0o600 } else { 0o666 };
+    let (new, at) = beside(folder, &name.to_string_lossy(), mode)?;
+    let written = fill(&new, contents, old).and_then(|()| fs::rename(&at, &target));
     if let Err(error) = written {
         // The first error is the one to tell.
         let _ = fs::remove_file(&at);
@@ -73,7 +80,7 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
 }
 
 /// A new file in `folder`, and where it is.
-fn beside(folder: &Path, name: &str) -> io::Result<(File, PathBuf)> {
+fn beside(folder: &Path, name: &str, mode: u32) -> io::Result<(File, PathBuf)> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let mut names = 0..NAMES_MAX;
     loop {
@@ -81,19 +88,19 @@ fn beside(folder: &Path, name: &str) -> io::Result<(File, PathBuf)> {
         // A name may have 255 bytes, and the old one may have them all.
         let short: String = name.chars().take(32).collect();
         let at = folder.join(format!(".{short}.{process}-{number}.tmp"));
-        match OpenOptions::new().write(true).create_new(true).open(&at) {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(mode);
+        match options.open(&at) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && names.next().is_some() => {}
             made => return made.map(|new| (new, at)),
         }
     }
 }
 
-fn fill(mut new: &File, contents: &[u8], target: &Path) -> io::Result<()> {
+fn fill(mut new: &File, contents: &[u8], old: Option<Permissions>) -> io::Result<()> {
     new.write_all(contents)?;
-    match fs::metadata(target) {
-        Ok(old) => new.set_permissions(old.permissions())?,
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+    if let Some(permissions) = old {
+        new.set_permissions(permissions)?;
     }
     new.sync_all()
 }

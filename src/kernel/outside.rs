@@ -9,6 +9,8 @@
 //!
 //! # Invariants
 //! - **Counted**: each [`Outside`] that lives is counted once in its loop, on that loop's thread.
+//!   One that another thread began may be gone before its post has come: the count is a sum, in
+//!   which the order does not matter, and may be below zero until the mailbox was looked through.
 //!
 //! # Not here
 //! The work (`threads`), and what the count decides (`idle`).
@@ -29,7 +31,7 @@ const PLACES_MAX: usize = 8;
 /// How much is under way, and where it came from.
 #[derive(Default)]
 pub(super) struct Outsides {
-    count: Cell<usize>,
+    count: Cell<isize>,
     places: OnceCell<Arc<Places>>,
 }
 

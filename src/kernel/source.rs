@@ -243,6 +243,16 @@ impl Source {
         }
     }
 
+    /// The same for whatever loop it is in. One that does not run wakes those who wait in its next
+    /// turn.
+    pub(crate) fn leave_home(&self) {
+        if let Some(home) = self.home() {
+            let (raw, key) = (self.raw, self.key());
+            self.home.store(0, Relaxed);
+            on_loop(home, move |kernel| kernel.forget_source(key, Some(raw)));
+        }
+    }
+
     /// Takes the source out of its loop, and closes `fd`.
     ///
     /// On another thread, or between two runs: a descriptor that was never lent is closed at

@@ -17,7 +17,6 @@ use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::kernel::Kernel;
 use crate::kernel::source::{Kind, Source};
 use crate::sys::socket::{self, Address};
 
@@ -65,7 +64,7 @@ impl Link {
     pub(super) fn close(&self) {
         let owned = self.owned.take();
         if owned.is_some() {
-            Kernel::with(|kernel| self.source.leave(kernel));
+            self.source.leave_home();
         }
     }
 

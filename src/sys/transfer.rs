@@ -41,7 +41,9 @@ pub(crate) fn sendfile(to: RawFd, file: RawFd, offset: u64, length: usize) -> io
     faults::at("sendfile")?;
     let mut offset = to_offset(offset)?;
     // SAFETY: Slices.
-    without_sigpipe(|| count(unsafe { libc::sendfile(to, file, &mut offset, length) }))
+    without_sigpipe(length, || {
+        count(unsafe { libc::sendfile(to, file, &mut offset, length) })
+    })
 }
 
 /// Is this how sendfile(2) says that it cannot read from such a file?
@@ -58,9 +60,9 @@ pub(crate) fn pread(fd: RawFd, buf: &mut [u8], offset: u64) -> io::Result<usize>
     count(unsafe { libc::pread(fd, pointer, buf.len(), offset) })
 }
 
-/// Makes a call whose SIGPIPE comes to nothing. (In a program that ignores it, as Rust's do, it is
+/// Makes a call that sends `length` bytes at most and whose SIGPIPE comes to nothing. (In a program that ignores it, as Rust's do, it is
 /// as if the signal had not been; but a library may be part of another one.)
-fn without_sigpipe(call: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
+fn without_sigpipe(length: usize, call: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
     let sigpipe = just_sigpipe();
     let mut before = MaybeUninit::<sigset_t>::uninit();
     // SAFETY: Sets; `before` is room for one.
@@ -70,8 +72,9 @@ fn without_sigpipe(call: impl FnOnce() -> io::Result<usize>) -> io::Result<usize
     // SAFETY: Sets.
     let was_blocked = unsafe { libc::sigismember(&before, libc::SIGPIPE) } == 1;
     let result = call();
-    if matches!(&result, Err(error) if error.raw_os_error() == Some(libc::EPIPE)) && !was_blocked {
-        // It came to this thread, and waits behind the mask.
+    // A part may have gone before the connection was closed: then it is no error.
+    if !matches!(result, Ok(n) if n == length) && !was_blocked {
+        // If it came, it came to this thread, and waits behind the mask.
         let at_once = timespec {
             tv_sec: 0,
             tv_nsec: 0,

@@ -158,3 +158,28 @@ fn what_files_return_may_be_sent_to_threads() {
     send(file.sync_all());
     send(file.close());
 }
+
+#[test]
+fn what_will_replace_a_private_file_is_private_from_the_first_moment() {
+    within_io(async {
+        let folder = Folder::new();
+        let file = folder.file("old");
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600))?;
+        let mut writes = petla::spawn(async move {
+            for _ in 0..4 {
+                fs::write_atomic(&file, vec![7; 4 << 20]).await?;
+            }
+            std::io::Result::Ok(())
+        });
+        while !writes.is_finished() {
+            for entry in std::fs::read_dir(&folder.0)? {
+                // It may be gone meanwhile.
+                if let Ok(found) = entry?.metadata() {
+                    assert_eq!(found.mode() & 0o077, 0);
+                }
+            }
+            petla::yield_now().await;
+        }
+        (&mut writes).await.unwrap()
+    });
+}

@@ -139,3 +139,31 @@ fn without_a_loop_waiting_is_an_error_and_nothing_is_lost() {
     });
     sent.unwrap();
 }
+
+#[test]
+fn a_pipe_aborted_between_two_runs_leaves_no_task_behind() {
+    let event_loop = petla::EventLoop::new().unwrap();
+    let (reader, mut writer) = event_loop
+        .run_until_complete(async {
+            let (reader, writer) = petla::io::pipe().unwrap();
+            let mut writer = writer.into_stream();
+            writer.write(&vec![1; MUCH]);
+            for _ in 0..3 {
+                petla::yield_now().await; // the flusher waits
+            }
+            (reader, writer)
+        })
+        .unwrap();
+    assert!(writer.unsent() > 0);
+    writer.abort();
+    drop(writer);
+    let ended = event_loop.run_until_complete(async {
+        reader.read_to_end(&mut Vec::new()).await.unwrap();
+        petla::timeout(
+            Duration::from_secs(5),
+            yield_until(|| petla::all_tasks().len() == 1),
+        )
+        .await
+    });
+    assert!(ended.unwrap().is_ok(), "the flusher is there for ever");
+}

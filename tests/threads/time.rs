@@ -143,3 +143,26 @@ fn work_that_waits_for_a_queue_lets_time_pass() {
         feeder.await.unwrap();
     });
 }
+
+#[test]
+fn work_that_a_third_thread_wakes_is_counted_in_whatever_order_that_arrives() {
+    testing::run(async {
+        for _ in 0..20 {
+            let event = Arc::new(petla::sync::Event::new());
+            let there = event.clone();
+            let mut work = Box::pin(to_thread(move || there.blocking_wait()));
+            assert!(poll_once(&mut work).is_pending());
+            let waker = thread::spawn(move || {
+                linger();
+                event.set();
+            });
+            // The loop opens no mailbox meanwhile.
+            while poll_once(&mut work).is_pending() {
+                thread::yield_now();
+            }
+            waker.join().unwrap();
+            petla::yield_now().await;
+            sleep(HOUR).await;
+        }
+    });
+}

@@ -41,13 +41,14 @@ type Accepted = (OwnedFd, Address);
 /// A socket that a server listens on.
 #[derive(Debug)]
 pub(super) struct Listener {
+    /// The name of a Unix socket, if it goes with the socket. Dropped before `link`: see
+    /// [`SocketFile`].
+    pub(super) file: RefCell<Option<SocketFile>>,
     pub(super) link: Link,
     /// What its connections are.
     pub(super) kind: Kind,
     /// Its address, if it is an internet socket.
     pub(super) addr: Option<SocketAddr>,
-    /// The name of a Unix socket, if it goes with the socket.
-    pub(super) file: RefCell<Option<SocketFile>>,
 }
 
 impl Listener {
