@@ -115,7 +115,7 @@ impl Kernel {
             self.given_up.set(true); // whoever would turn it waits for this loop to close
         }
         let deaf = self.reactor.borrow().is_empty() && !self.hears_signals();
-        let stuck = deadline == u64::MAX && deaf;
+        let stuck = deadline == u64::MAX && deaf && self.outsides.leave_no_trace();
         if stuck && self.seek_cycles() {
             return true;
         }

@@ -4,8 +4,10 @@
 //! right while a thread works on something that a task of it awaits: what comes of that is as
 //! good as in the mailbox. So whoever hands work to a thread counts it here.
 //!
-//! In debug mode the loop also notes where the work came from, until the thread is done with it:
-//! a loop that closes waits for no thread, but can say what it left behind.
+//! Work that nobody awaits any more holds up no clock, but what it holds (a token of a limiter) may
+//! be what a task waits for: a loop that is to say when it is stuck notes all work until the thread
+//! is done with it. So it does in debug mode, to say what it left behind when it is closed, which
+//! waits for no thread.
 //!
 //! # Invariants
 //! - **Counted**: each [`Outside`] that lives is counted once in its loop, on that loop's thread.
@@ -55,6 +57,7 @@ pub(crate) struct Outside {
 
 /// Something that a thread works on, awaited or not, until it is dropped.
 pub(crate) struct Trace {
+    home: LoopId,
     places: Arc<Places>,
     place: Place,
 }
@@ -62,6 +65,12 @@ pub(crate) struct Trace {
 impl Outsides {
     pub(super) fn is_empty(&self) -> bool {
         self.count.get() == 0
+    }
+
+    /// Are threads done with all that was noted?
+    pub(super) fn leave_no_trace(&self) -> bool {
+        let places = self.places.get();
+        places.is_none_or(|places| places.lock().is_empty())
     }
 
     /// Reports what threads have not done with.
@@ -87,10 +96,15 @@ impl Outsides {
 impl Kernel {
     /// Work that was asked for at `place` begins.
     pub(crate) fn begin_outside(&self, place: Place) -> (Outside, Option<Trace>) {
-        let trace = self.debug.get().then(|| {
+        let trace = (self.debug.get() || self.stop_when_stuck).then(|| {
             let places = Arc::clone(self.outsides.places.get_or_init(Arc::default));
             places.lock().push(place);
-            Trace { places, place }
+            let home = self.id;
+            Trace {
+                home,
+                places,
+                place,
+            }
         });
         (Outside::of(self.id), trace)
     }
@@ -125,5 +139,7 @@ impl Drop for Trace {
         if let Some(found) = found {
             places.swap_remove(found);
         }
+        drop(places);
+        on_loop(self.home, |_| ()); // it looks again whether it is stuck
     }
 }

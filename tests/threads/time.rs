@@ -166,3 +166,30 @@ fn work_that_a_third_thread_wakes_is_counted_in_whatever_order_that_arrives() {
         }
     });
 }
+
+#[test]
+fn work_that_waits_for_the_end_of_abandoned_work_is_not_stuck() {
+    testing::run(async {
+        let pool = ThreadPool::new(1);
+        let (held, gate) = gate();
+        let mut abandoned = Box::pin(pool.run(move || gate.pass()));
+        assert!(poll_once(&mut abandoned).is_pending());
+        held.reached().await;
+        drop(abandoned);
+        let opener = thread::spawn(move || {
+            linger();
+            held.open();
+        });
+        assert_eq!(pool.run(|| 7).await.unwrap(), 7);
+        opener.join().unwrap();
+    });
+    let text = panic_text(|| {
+        testing::run(async {
+            let mut abandoned = Box::pin(to_thread(linger));
+            assert!(poll_once(&mut abandoned).is_pending());
+            drop(abandoned);
+            std::future::pending::<()>().await;
+        });
+    });
+    assert!(text.starts_with("all tasks are blocked for good"), "{text}");
+}
