@@ -15,6 +15,7 @@ mod queue;
 mod scopes;
 mod spawn;
 mod switch;
+mod threads;
 mod timers;
 mod two_threads;
 mod uncontended;
@@ -28,6 +29,7 @@ fn main() {
         uncontended::figures(),
         primitives::figures(),
         two_threads::figures(),
+        threads::figures(),
         combinators::figures(),
         scopes::figures(),
         groups::figures(),

@@ -4,14 +4,14 @@
 //! `EAGAIN`. Registration is edge-triggered, once, for both directions:
 //!
 //! ```text
-//!   call -- EAGAIN --> register (the first time) or clear --> wait --> event --> call
-//!     ^                                                                           |
-//!     +---------------- as long as is_ready, without asking the kernel -----------+
+//!   call -- EAGAIN --> register (the first time) --> wait --> event --> call
+//!     ^                                                                  |
+//!     +------------ as long as is_ready, without asking the kernel ------+
 //! ```
 //!
 //! No edge is lost. A descriptor that became ready between the `EAGAIN` and `register` is
 //! reported by the next wait, as epoll looks at it when it is added; so both directions may
-//! begin as "not ready". One that becomes ready between an `EAGAIN` and `clear` has its event
+//! begin as "not ready". One that becomes ready between an `EAGAIN` and `wait` has its event
 //! waiting in epoll: events are fetched on this same thread, never in between.
 //!
 //! An event wakes *all* waiters of its direction: whom it would serve, a read of 10 bytes or
@@ -34,7 +34,7 @@
 //!
 //! # Not here
 //! System calls other than `register`'s. Whether a short read means "drained": the sockets
-//! know their kind, here is only what forbids the conclusion (`is_sticky`). Whether closing
+//! know their kind, here is only what forbids the conclusion. Whether closing
 //! the descriptor ends its registration, or `Epoll::delete` must.
 #![forbid(unsafe_code)]
 
@@ -183,21 +183,20 @@ impl Reactor {
             .is_some_and(|source| source.side(direction).ready)
     }
 
-    /// Whether a short read or write proves nothing any more: the end, an error or urgent data
-    /// was announced, and will not be announced again.
-    pub(crate) fn is_sticky(&self, key: SourceKey) -> bool {
-        self.source(key).is_some_and(|source| source.sticky)
-    }
-
-    /// Notes that the direction is drained: the call said `EAGAIN`, or did less than it was
-    /// asked for on a descriptor where that means the same.
-    pub(crate) fn clear(&mut self, key: SourceKey, direction: Direction) {
-        if let Some(source) = self.source_mut(key) {
+    /// Notes that a call did less than it was asked for, on a descriptor where that means that
+    /// the direction is not ready any more. But it proves nothing once the end, an error or urgent
+    /// data was announced, which will not be announced again.
+    #[inline]
+    pub(crate) fn drained(&mut self, key: SourceKey, direction: Direction) {
+        if let Some(source) = self.source_mut(key)
+            && !source.sticky
+        {
             source.side_mut(direction).ready = false;
         }
     }
 
-    /// Leaves `waker` for the next event of a direction that is not ready.
+    /// Leaves `waker` for the next event of a direction, which is not ready: the call said
+    /// `EAGAIN`, or was not made because nothing has come since.
     ///
     /// `id` is the future's own and begins as `None`; a future that waits again, woken or
     /// not, passes what it got. Hands back the waker that was replaced. With a stale key
@@ -216,10 +215,7 @@ impl Reactor {
             return Some(waker);
         };
         let side = source.side_mut(direction);
-        debug_assert!(
-            !side.ready,
-            "a waiter on a ready direction would miss its event"
-        );
+        side.ready = false;
         if let Some(waiting) = id.and_then(|id| side.find(id)) {
             return Some(mem::replace(&mut waiting.waker, waker));
         }
@@ -314,9 +310,14 @@ impl Side {
         Some(self.others.remove(position).waker)
     }
 
+    #[inline]
     fn take_all(&mut self, woken: &mut Vec<Waker>) {
-        woken.extend(self.first.take().map(|waiter| waiter.waker));
-        woken.extend(self.others.drain(..).map(|waiter| waiter.waker));
+        if let Some(first) = self.first.take() {
+            woken.push(first.waker);
+        }
+        if !self.others.is_empty() {
+            woken.extend(self.others.drain(..).map(|waiter| waiter.waker));
+        }
     }
 }
 

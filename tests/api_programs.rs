@@ -6,6 +6,58 @@
 
 mod common;
 
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use common::{LONG, alone_command};
+
+/// Where all of the echo servers listen.
+const ADDRESS: &str = "127.0.0.1:8888";
+
+/// Starts an echo server, the body of the calling test, talks to it, and asks it to end while one
+/// client is connected; `noticed` waits until it has heard of that. What it printed.
+fn talk_to_echo_server(
+    main: fn() -> io::Result<()>,
+    noticed: impl FnOnce(&mut dyn BufRead) -> String,
+) -> Option<String> {
+    static PORT: Mutex<()> = Mutex::new(());
+    let mut command = alone_command(|| main().unwrap())?;
+    let _alone = PORT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = TcpListener::bind(ADDRESS) {
+        eprintln!("skipped: {ADDRESS}: {error}");
+        return None;
+    }
+    let mut server = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(server.stdout.take().unwrap());
+    let begin = Instant::now();
+    let mut client = loop {
+        match TcpStream::connect(ADDRESS) {
+            Ok(client) => break client,
+            Err(error) => assert!(begin.elapsed() < LONG, "{error}"),
+        }
+        std::thread::yield_now();
+    };
+    echo(&mut client, b"hello");
+    // SAFETY: takes numbers; the process is a child that nobody has waited for.
+    unsafe { libc::kill(server.id() as i32, libc::SIGTERM) };
+    let mut said = noticed(&mut stdout);
+    echo(&mut client, b"again");
+    drop(client);
+    stdout.read_to_string(&mut said).unwrap();
+    assert!(server.wait().unwrap().success(), "{said}");
+    Some(said)
+}
+
+fn echo(client: &mut TcpStream, text: &[u8; 5]) {
+    client.write_all(text).unwrap();
+    let mut answer = [0; 5];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, text);
+}
+
 #[allow(clippy::all, reason = "a program as its author wrote it")]
 mod p01_producer_consumer {
     include!("api/p01_producer_consumer.rs");
@@ -33,6 +85,47 @@ mod p01c_group {
     #[test]
     fn a_group_joins_its_producers_and_shuts_the_queue_down() {
         main().unwrap();
+    }
+}
+
+#[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p02_echo_server {
+    use super::{BufRead, talk_to_echo_server};
+
+    include!("api/p02_echo_server.rs");
+
+    #[test]
+    fn an_echo_server_lets_its_clients_finish() {
+        let noticed = |stdout: &mut dyn BufRead| {
+            let mut line = String::new();
+            while !line.contains("closing") && stdout.read_line(&mut line).unwrap() > 0 {}
+            line
+        };
+        if let Some(said) = talk_to_echo_server(main, noticed) {
+            assert!(said.contains("closing 1 connections"), "{said}");
+        }
+    }
+}
+
+#[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p02b_streams {
+    use super::{ADDRESS, BufRead, Instant, LONG, talk_to_echo_server};
+    use std::net::TcpStream;
+
+    include!("api/p02b_streams.rs");
+
+    #[test]
+    fn a_stream_server_lets_its_clients_finish() {
+        let noticed = |_: &mut dyn BufRead| {
+            let begin = Instant::now();
+            while TcpStream::connect(ADDRESS).is_ok() {
+                assert!(begin.elapsed() < LONG, "it still listens");
+            }
+            String::new()
+        };
+        if let Some(said) = talk_to_echo_server(main, noticed) {
+            assert!(said.contains("0 connections aborted"), "{said}");
+        }
     }
 }
 
@@ -148,11 +241,31 @@ mod p08_cancel_scopes {
 }
 
 #[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p09_threads {
+    include!("api/p09_threads.rs");
+
+    #[test]
+    fn work_goes_to_threads_and_back() {
+        main().unwrap();
+    }
+}
+
+#[allow(clippy::all, reason = "a program as its author wrote it")]
 mod p10_tests {
     include!("api/p10_tests.rs");
 
     #[test]
     fn tests_are_written_like_this() {
+        main();
+    }
+}
+
+#[allow(clippy::all, reason = "a program as its author wrote it")]
+mod p11_send {
+    include!("api/p11_send.rs");
+
+    #[test]
+    fn what_frameworks_ask_for_compiles() {
         main();
     }
 }

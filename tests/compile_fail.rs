@@ -14,7 +14,8 @@ use std::rc::Rc;
 
 use petla::error::Elapsed;
 use petla::event_loop::{Builder, CallHandle, LoopClosed, Report, RunError};
-use petla::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use petla::io::{PipeReader, PipeWriter};
+use petla::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use petla::primitives::{
     Acquire, AcquirePermit, AcquireToken, BarrierWait, EventWait, Local, OwnedPermit, Read, Shared,
     Token, Wait, WaitFor, Watcher, Write,
@@ -104,6 +105,10 @@ crosses_threads! {
     TcpListener: true, true;
     UnixStream: true, true;
     UnixListener: true, true;
+    UdpSocket: true, true;
+    UnixDatagram: true, true;
+    PipeReader: true, true;
+    PipeWriter: true, true;
     sync::Queue<u8>: true, true;
     sync::Queue<Rc<u8>>: false, false;
     ContextVar<u8>: true, true;

@@ -75,6 +75,12 @@ fn a_refusal_lets_the_next_begin_at_once() {
         let list = [nobody(1), nobody(2), good.local_addr()?];
         TcpStream::connect(&list[..]).await?;
         assert_eq!(petla::now(), begin);
+
+        // Also while an attempt is under way that does not answer.
+        let silent = Silent::new().await?;
+        let list = [silent.addr()?, nobody(1), nobody(2), good.local_addr()?];
+        TcpStream::connect(&list[..]).await?;
+        assert_eq!(petla::now() - begin, Duration::from_millis(250));
         io::Result::Ok(())
     })
     .unwrap();

@@ -26,6 +26,8 @@ mod closing;
 mod handlers;
 #[path = "server/limits.rs"]
 mod limits;
+#[path = "server/random.rs"]
+mod random;
 #[path = "server/serving.rs"]
 mod serving;
 #[path = "server/trouble.rs"]

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use common::fork::{exit_after, fork, reap};
 use common::{succeeds_alone, within_io as within};
 use petla::net::{UnixDatagram, UnixListener, UnixStream};
+use petla::streams::{serve, start_unix_server};
 
 /// A folder of one test.
 struct Folder(PathBuf);
@@ -70,6 +71,10 @@ fn a_dead_servers_file_is_in_the_way_until_it_may_be_replaced() {
         let error = UnixListener::bind(&path).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
         assert!(error.to_string().contains("replace_stale(true)"), "{error}");
+        assert!(
+            error.to_string().contains(&path.display().to_string()),
+            "{error}"
+        );
         let listener = UnixListener::bind(&path).replace_stale(true).await?;
         UnixStream::connect(&path).await?;
         listener.accept().await?;
@@ -125,7 +130,7 @@ fn what_is_no_socket_is_left_alone() {
         let path = folder.path();
         std::fs::write(&path, "precious")?;
         for text in refusals(&path).await {
-            assert!(text.contains("it is no socket, and left alone"), "{text}");
+            assert!(text.contains("no socket, and left alone"), "{text}");
         }
         assert_eq!(std::fs::read(&path)?, b"precious");
         std::fs::remove_file(&path)?;
@@ -134,7 +139,7 @@ fn what_is_no_socket_is_left_alone() {
         leave_dead(&dead);
         symlink(&dead, &path)?;
         for text in refusals(&path).await {
-            assert!(text.contains("it is no socket, and left alone"), "{text}");
+            assert!(text.contains("no socket, and left alone"), "{text}");
         }
         Ok(())
     });
@@ -182,6 +187,28 @@ fn a_file_that_took_its_place_stays() {
         std::fs::write(&path, "precious")?;
         drop(first);
         assert_eq!(std::fs::read(&path)?, b"precious");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_servers_file_goes_when_it_closes_also_if_its_listener_was_given() {
+    within(async {
+        let folder = Folder::new("served");
+        let path = folder.path();
+        leave_dead(&path);
+        let server = start_unix_server(&path, async |_, _| Ok(())).await?;
+        assert!(path.exists());
+        server.close();
+        assert!(!path.exists());
+
+        for unlink in [true, false] {
+            let listener = UnixListener::bind(&path).unlink_on_drop(unlink).await?;
+            let server = serve(listener, async |_, _| Ok(())).await?;
+            UnixStream::connect(&path).await?;
+            server.close();
+            assert_eq!(path.exists(), !unlink);
+        }
         Ok(())
     });
 }

@@ -66,13 +66,3 @@ impl Held {
         let _ = self.open.send(());
     }
 }
-
-#[allow(clippy::all, reason = "a program as its author wrote it")]
-mod p09_threads {
-    include!("api/p09_threads.rs");
-
-    #[test]
-    fn threads_and_loops_pass_work_and_values_to_each_other() {
-        main().unwrap();
-    }
-}

@@ -354,20 +354,27 @@ fn a_start_without_free_descriptors_is_an_error_and_leaves_nothing() {
 #[test]
 fn a_forked_child_lets_the_children_of_its_parent_alone() {
     succeeds_alone(|| {
-        let mut command = sleeper();
-        let child = command.kill_on_drop(true).spawn().unwrap();
-        let number = child.id();
-        let copy = common::fork::fork();
-        if copy == 0 {
-            common::fork::exit_after(|| {
-                assert!(child.try_wait().is_err());
-                drop(child);
-                assert!(runs(number));
-            });
+        for own_group in [false, true] {
+            let mut command = sleeper();
+            if own_group {
+                command.process_group(0);
+            }
+            let child = command.kill_on_drop(true).spawn().unwrap();
+            let number = child.id();
+            let copy = common::fork::fork();
+            if copy == 0 {
+                common::fork::exit_after(|| {
+                    assert!(child.try_wait().is_err());
+                    child.kill().unwrap();
+                    assert!(child.send_signal(libc::SIGKILL).is_err());
+                    drop(child);
+                    assert!(runs(number));
+                });
+            }
+            common::fork::reap(copy);
+            assert!(runs(number));
+            child.kill().unwrap();
+            assert!(!petla::run(child.wait()).unwrap().success());
         }
-        common::fork::reap(copy);
-        assert!(runs(number));
-        child.kill().unwrap();
-        assert!(!petla::run(child.wait()).unwrap().success());
     });
 }

@@ -25,13 +25,7 @@ pub(crate) fn compare(names: &[&str], options: &Options, cpus: [usize; 2]) -> io
     for &connections in &options.connections {
         for &batch in &options.batches {
             for name in names {
-                let seconds = options.seconds;
-                let plan = Plan {
-                    connections,
-                    batch,
-                    seconds,
-                    cpus,
-                };
+                let plan = options.plan(connections, batch, cpus);
                 let mut counts = count(name, plan, &format!("trace={MOVING}"))?;
                 counts.extend(count(name, plan, &format!("trace=!{MOVING}"))?);
                 counts.sort_by(|a, b| b.1.total_cmp(&a.1));

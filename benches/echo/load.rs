@@ -5,7 +5,7 @@
 //! once; the answer must be the same 64 bytes, or the process fails. When it is warm, the process
 //! prints how many requests that took, waits for a line, measures, and prints the result as six
 //! numbers: requests, nanoseconds, p50, p99 and p99.9 of a batch's latency in nanoseconds, and its
-//! own CPU time in nanoseconds.
+//! own CPU time in nanoseconds. One that stays *awake* asks for answers without ever sleeping.
 //!
 //! # Invariants
 //! - **Accepted**: a connection answers once before the next one is opened, so that the server's
@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 
 use petla_bench::sys::{self, EVENTS, Epoll, Event};
 
+use super::Plan;
+
 /// A small request, as of a cache or a game: the cost is all overhead.
 const MESSAGE: usize = 64;
 /// The largest batch.
@@ -38,8 +40,14 @@ const WARM_UP_SECONDS: f64 = 0.1;
 const LATENCIES: usize = 500_000;
 
 /// Connects, warms up, measures for `seconds` on request, prints.
-pub(crate) fn run(port: u16, connections: usize, batch: usize, seconds: f64) -> io::Result<()> {
-    let mut load = Load::connect(port, connections, batch)?;
+pub(crate) fn run(port: u16, plan: Plan) -> io::Result<()> {
+    let Plan {
+        connections,
+        batch,
+        seconds,
+        ..
+    } = plan;
+    let mut load = Load::connect(port, plan)?;
     let before = load.requests(WARM_UP_SECONDS.min(seconds))?.len() + connections;
     println!("{}", before * batch);
     io::stdin().read_line(&mut String::new())?;
@@ -63,10 +71,12 @@ struct Load {
     epoll: Epoll,
     events: Box<[Event; EVENTS]>,
     connections: Vec<Connection>,
+    awake: bool,
 }
 
 impl Load {
-    fn connect(port: u16, count: usize, batch: usize) -> io::Result<Load> {
+    fn connect(port: u16, plan: Plan) -> io::Result<Load> {
+        let (count, batch) = (plan.connections, plan.batch);
         let epoll = Epoll::new()?;
         let mut connections = Vec::with_capacity(count);
         for id in 0..count as u64 {
@@ -82,6 +92,7 @@ impl Load {
             epoll,
             events: sys::no_events(),
             connections,
+            awake: plan.awake,
         })
     }
 
@@ -93,15 +104,18 @@ impl Load {
             connection.send(Instant::now())?;
         }
         let mut under_way = self.connections.len();
+        let mut last = Instant::now();
+        let patience = if self.awake { Duration::ZERO } else { PATIENCE };
         while under_way > 0 {
-            let mut events = 0;
-            for id in self.epoll.wait(&mut self.events, Some(PATIENCE))? {
-                events += 1;
+            let mut silent = true;
+            for id in self.epoll.wait(&mut self.events, Some(patience))? {
+                silent = false;
                 let connection = &mut self.connections[id as usize];
                 if !connection.receive()? {
                     continue;
                 }
                 let now = Instant::now();
+                last = now;
                 let latency = (now - connection.sent_at).as_nanos();
                 latencies.push(u32::try_from(latency).unwrap_or(u32::MAX));
                 if now < deadline {
@@ -110,7 +124,7 @@ impl Load {
                     under_way -= 1;
                 }
             }
-            if events == 0 {
+            if silent && last.elapsed() >= PATIENCE {
                 let message = format!("{under_way} requests without answer for {PATIENCE:?}");
                 return Err(io::Error::new(ErrorKind::TimedOut, message));
             }

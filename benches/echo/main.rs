@@ -10,7 +10,9 @@
 //! CPUs are busy and requests/s is bounded by either; the server's CPU time a request is not.
 //!
 //! Each also *pipelined*: a connection has 16 requests under way, sent together and answered
-//! together. petla once more, *spinning*, for one connection alone: it takes its whole CPU.
+//! together. petla once more, *spinning*, for one connection alone: it takes its whole CPU. As half
+//! of such a request's time is the client's own waking up, one connection is also measured with a
+//! client that stays *awake*.
 //!
 //! Options, after a `--`: parts of servers' names, `--seconds S` (of one measurement), `--rounds N`
 //! (the one with the median of requests/s is shown), `--connections N`, `--batch N` (1 to 16).
@@ -58,10 +60,15 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = match words[..] {
         [SERVER, name, cpu] => serve(name, number(cpu)),
-        [LOAD, port, connections, batch, seconds, cpu] => {
-            let (port, seconds) = (number(port), number(seconds));
-            sys::pin_to(number(cpu))
-                .and_then(|()| load::run(port, number(connections), number(batch), seconds))
+        [LOAD, port, connections, batch, seconds, awake, cpu] => {
+            let plan = Plan {
+                connections: number(connections),
+                batch: number(batch),
+                seconds: number(seconds),
+                awake: number(awake),
+                cpus: [number(cpu); 2],
+            };
+            sys::pin_to(plan.cpus[1]).and_then(|()| load::run(number(port), plan))
         }
         _ => compare(&Options::parse(&arguments)),
     };
@@ -112,6 +119,16 @@ impl Options {
         options
     }
 
+    fn plan(&self, connections: usize, batch: usize, cpus: [usize; 2]) -> Plan {
+        Plan {
+            connections,
+            batch,
+            seconds: self.seconds,
+            awake: false,
+            cpus,
+        }
+    }
+
     fn wants(&self, server: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|name| server.contains(name.as_str()))
     }
@@ -147,6 +164,8 @@ struct Plan {
     connections: usize,
     batch: usize,
     seconds: f64,
+    /// The load never sleeps.
+    awake: bool,
     cpus: [usize; 2],
 }
 
@@ -161,6 +180,7 @@ fn start(tool: &[&str], server: &str, plan: Plan) -> io::Result<(Worker, Worker,
         &plan.connections.to_string(),
         &plan.batch.to_string(),
         &plan.seconds.to_string(),
+        &plan.awake.to_string(),
         &load_cpu,
     ];
     let mut load = Worker::start(&arguments)?;
@@ -217,13 +237,12 @@ fn compare(options: &Options) -> io::Result<()> {
         let only_one = |name: &&str| *name != servers::SPINNING || connections == 1;
         let names: Vec<&str> = names.iter().copied().filter(only_one).collect();
         for &batch in &options.batches {
-            let seconds = options.seconds;
-            let plan = Plan {
-                connections,
-                batch,
-                seconds,
-                cpus,
-            };
+            let plan = options.plan(connections, batch, cpus);
+            print_rows(plan, &names, measure_all(&names, options.rounds, plan)?);
+        }
+        if connections == 1 && cpus[0] != cpus[1] {
+            let mut plan = options.plan(1, 1, cpus);
+            plan.awake = true;
             print_rows(plan, &names, measure_all(&names, options.rounds, plan)?);
         }
     }
@@ -251,7 +270,11 @@ const HEADER: &str = "| connections | under way | server | requests/s | of the b
     | p50 | p99 | p99.9 | CPU a request | of the bare loop | user | system | load CPU |";
 
 fn print_rows(plan: Plan, names: &[&str], samples: Vec<Vec<Sample>>) {
-    let (connections, batch) = (plan.connections, plan.batch);
+    let connections = plan.connections;
+    let batch = match plan.awake {
+        true => "1, awake".to_owned(),
+        false => plan.batch.to_string(),
+    };
     let medians: Vec<Sample> = samples.into_iter().map(median).collect();
     let bare = names
         .iter()

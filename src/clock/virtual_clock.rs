@@ -38,8 +38,9 @@ const END: u64 = u64::MAX - 1;
 /// a [`sleep`](crate::sleep) that is called outside of the loop counts from the system's time.
 ///
 /// Clones are the same clock. Several loops may run by one, on any threads; an automatic one then
-/// moves on when all of those that run are idle. It cannot see what is under way outside of the
-/// loops: in other threads, in the network.
+/// moves on when all of those that run are idle and none awaits work that
+/// [`to_thread`](crate::to_thread) began, unless that blocks on a loop or a primitive itself. It
+/// cannot see what else is under way outside of the loops: in other threads, in the network.
 ///
 /// ```
 /// use petla::{EventLoop, testing::VirtualClock};

@@ -12,12 +12,14 @@ use std::future::Future;
 use std::io::{self, ErrorKind, Seek as _, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::FileExt as _;
+use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::buffered::Buffered;
 use super::options::OpenOptions;
 use super::whole::Operation;
+use crate::kernel::Kernel;
 use crate::threads::{Ferry, to_thread};
 
 /// An open file with a cursor, over the threads of the pool.
@@ -28,8 +30,8 @@ use crate::threads::{Ferry, to_thread};
 /// well.
 ///
 /// A file that is dropped with output has it written all the same: by a clean-up that
-/// [the end of the loop](mod@crate::event_loop) waits for. Its errors are reported; whoever must
-/// know calls `close`.
+/// [the end of the loop](mod@crate::event_loop) waits for, 5 s at most unless set. Its errors are
+/// reported; whoever must know calls `close`.
 ///
 /// Whatever is read here can also be a FIFO or a device. A read that waits keeps a thread of the
 /// pool: [`PipeReader`](crate::io::PipeReader) needs none.
@@ -59,7 +61,10 @@ use crate::threads::{Ferry, to_thread};
 /// ```
 pub struct File {
     raw: Arc<fs::File>,
-    ferry: Ferry<Buffered>,
+    /// `None` only while it is dropped.
+    ferry: Option<Ferry<Buffered>>,
+    /// Whether a thread that has it may still have to write.
+    dirty: bool,
 }
 
 impl File {
@@ -93,8 +98,13 @@ impl File {
     /// non-blocking mode (a FIFO, for example), `WouldBlock` is an error as any other here.
     pub fn from_std(file: fs::File) -> File {
         let raw = Arc::new(file);
-        let ferry = Ferry::new(Buffered::new(Arc::clone(&raw)));
-        File { raw, ferry }
+        let ferry = Some(Ferry::new(Buffered::new(Arc::clone(&raw))));
+        let dirty = false;
+        File { raw, ferry, dirty }
+    }
+
+    fn ferry(&mut self) -> &mut Ferry<Buffered> {
+        self.ferry.as_mut().expect("it is there until the drop")
     }
 
     /// Gives the file to the standard library: all output written, the cursor where it is here.
@@ -106,10 +116,10 @@ impl File {
     ///
     /// # Cancel safety
     /// **Not cancellable**: the file is dropped, its output written in the background.
-    pub async fn into_std(self) -> io::Result<fs::File> {
-        let File { raw, mut ferry } = self;
-        ferry.go(Buffered::settle).await??;
-        drop(ferry);
+    pub async fn into_std(mut self) -> io::Result<fs::File> {
+        self.settled(|_| Ok(())).await?;
+        let raw = Arc::clone(&self.raw);
+        drop(self);
         Arc::try_unwrap(raw).or_else(|raw| raw.try_clone())
     }
 
@@ -125,7 +135,7 @@ impl File {
             return Ok(0);
         }
         self.fill(1, buf.len()).await?;
-        Ok(self.ferry.back().await.take(buf))
+        Ok(self.ferry().back().await.take(buf))
     }
 
     /// Reads until the buffer is full.
@@ -138,7 +148,7 @@ impl File {
     /// **Strict.** Nothing is taken before all is there.
     pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
         self.fill(buf.len(), buf.len()).await?;
-        let buffered = self.ferry.back().await;
+        let buffered = self.ferry().back().await;
         if !buffered.has(buf.len()) {
             let message = format!("the file ended within the {} bytes to read", buf.len());
             return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
@@ -157,14 +167,14 @@ impl File {
     pub async fn read_to_end(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
         // Rooms as large as what is there already: the trips of a large file are few.
         let fill = |buffered: &mut Buffered| buffered.fill(buffered.ahead());
-        while self.ferry.go(fill).await?? > 0 {}
-        Ok(self.ferry.back().await.take_all(into))
+        while self.ferry().go(fill).await?? > 0 {}
+        Ok(self.ferry().back().await.take_all(into))
     }
 
     async fn fill(&mut self, wanted: usize, room: usize) -> io::Result<()> {
-        while !self.ferry.back().await.has(wanted) {
+        while !self.ferry().back().await.has(wanted) {
             let fill = move |buffered: &mut Buffered| buffered.fill(room);
-            if self.ferry.go(fill).await?? == 0 {
+            if self.ferry().go(fill).await?? == 0 {
                 break;
             }
         }
@@ -183,10 +193,11 @@ impl File {
     /// # Cancel safety
     /// **Strict.** A future that is dropped has taken nothing.
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if self.ferry.back().await.is_full() {
-            self.ferry.go(Buffered::write_out).await??;
+        if self.ferry().back().await.is_full() {
+            self.ferry().go(Buffered::write_out).await??;
         }
-        Ok(self.ferry.back().await.accept(buf))
+        self.dirty = true;
+        Ok(self.ferry().back().await.accept(buf))
     }
 
     /// Notes the whole buffer for writing; see [`write`](File::write).
@@ -215,9 +226,10 @@ impl File {
     /// # Cancel safety
     /// **Strict.** The thread goes on with it.
     pub async fn flush(&mut self) -> io::Result<()> {
-        if self.ferry.back().await.has_output() {
-            self.ferry.go(Buffered::write_out).await??;
+        if self.ferry().back().await.has_output() {
+            self.ferry().go(Buffered::write_out).await??;
         }
+        self.dirty = false;
         Ok(())
     }
 
@@ -231,7 +243,7 @@ impl File {
     /// dropped.
     pub async fn close(mut self) -> io::Result<()> {
         let flushed = self.flush().await;
-        self.ferry.back().await.forget_output();
+        self.ferry().back().await.forget_output();
         flushed
     }
 
@@ -312,7 +324,9 @@ impl File {
             buffered.settle()?;
             call(&buffered.file)
         };
-        self.ferry.go(call).await?
+        let result = self.ferry().go(call).await?;
+        self.dirty &= result.is_err();
+        result
     }
 
     /// Reads at a place, whatever the cursor, and says how many bytes; 0 at the end of the file.
@@ -397,6 +411,23 @@ impl File {
     pub fn write_all_at(&self, data: impl Into<Vec<u8>>, offset: u64) -> Operation<()> {
         let (file, data) = (Arc::clone(&self.raw), data.into());
         Operation::new(move || file.write_all_at(&data, offset))
+    }
+}
+
+impl Drop for File {
+    /// What is here has a drop of its own. What a thread has, and may have to be written, is
+    /// awaited by the end of the loop.
+    fn drop(&mut self) {
+        let mut ferry = self.ferry.take();
+        let away = ferry.as_mut().is_some_and(|ferry| ferry.here().is_none());
+        if away && self.dirty {
+            let here = Location::caller();
+            Kernel::with(|kernel| {
+                kernel.spawn_cleaner(&mut ferry, here, |mut ferry| async move {
+                    ferry.back().await;
+                });
+            });
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! # The map
 //! `pipe` the two ends of a pipe, also over descriptors from elsewhere · `ops` the futures of
-//! reading and writing, which sockets use too · `terminal` descriptors that others share.
+//! reading and writing, which sockets use too · `terminal` descriptors that others share ·
+//! `stdin`, `stdout` the standard streams, over `standard`, which finds the way to each.
 //!
 //! # Not here
 //! Sockets (`net`), files (`fs`), buffers and lines (`streams`).
@@ -10,7 +11,12 @@
 
 pub(crate) mod ops;
 mod pipe;
+mod standard;
+mod stdin;
+mod stdout;
 pub(crate) mod terminal;
 
 pub use ops::{Read, ReadExact, ReadToEnd, ReadVectored, Write, WriteAll, WriteVectored};
 pub use pipe::{PipeReader, PipeWriter, pipe};
+pub use stdin::{Stdin, StdinLines, stdin};
+pub use stdout::{Stderr, Stdout, stderr, stdout};

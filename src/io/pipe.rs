@@ -92,15 +92,16 @@ impl PipeReader {
     /// # Examples
     /// ```
     /// use petla::io::PipeReader;
-    /// use std::process::{Command, Stdio};
+    /// use std::io::Write;
     ///
     /// petla::run(async {
-    ///     let mut child = Command::new("echo").arg("hello").stdout(Stdio::piped()).spawn()?;
-    ///     let output = PipeReader::from_fd(child.stdout.take().unwrap())?;
+    ///     let (reader, mut writer) = std::io::pipe()?;
+    ///     let reader = PipeReader::from_fd(reader)?;
+    ///     writer.write_all(b"hello")?;
+    ///     drop(writer);
     ///     let mut text = Vec::new();
-    ///     output.read_to_end(&mut text).await?;
-    ///     assert_eq!(text, b"hello\n");
-    ///     child.wait()?;
+    ///     reader.read_to_end(&mut text).await?;
+    ///     assert_eq!(text, b"hello");
     ///     std::io::Result::Ok(())
     /// })?;
     /// # std::io::Result::Ok(())

@@ -284,6 +284,17 @@ impl Kernel {
         self.run.task(slot).or_else(|| self.run.child_task(slot))
     }
 
+    /// How many tasks, timers and descriptors it has.
+    #[cfg(test)]
+    pub(crate) fn holdings(&self) -> [usize; 3] {
+        let tasks = self.live_tasks() as usize;
+        [
+            tasks,
+            self.timers.borrow().len(),
+            self.reactor.borrow().len(),
+        ]
+    }
+
     /// Every task that is not a callback.
     pub(crate) fn tasks(&self) -> Vec<TaskRef> {
         let tasks = (0..self.run.slots()).filter_map(|slot| self.task_in(slot));

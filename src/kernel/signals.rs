@@ -164,6 +164,12 @@ impl Listener {
         self.heard.poll(cx)
     }
 
+    /// Whoever polled last waits no more.
+    pub(crate) fn forget_waker(&self) {
+        let waker = lock(&self.heard.state).waker.take();
+        drop(waker);
+    }
+
     /// The numbers that it listens to.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = i32> {
         (1..=HIGHEST).filter(|number| self.heard.wanted & bit(*number) != 0)

@@ -136,15 +136,26 @@ impl Source {
         }
     }
 
+    #[inline]
     fn key(&self) -> SourceKey {
         SourceKey::from_bits(self.key.load(Relaxed))
     }
 
     /// Is the source registered with `kernel`? An error if another living loop has it.
+    #[inline]
     fn is_at_home(&self, kernel: &Kernel) -> io::Result<bool> {
+        match self.home.load(Relaxed) {
+            0 => Ok(false),
+            home if home == kernel.id.to_bits() => Ok(true),
+            _ => self.has_lost_home(),
+        }
+    }
+
+    /// False, once its former loop is closed.
+    #[cold]
+    fn has_lost_home(&self) -> io::Result<bool> {
         match self.home() {
             None => Ok(false),
-            Some(home) if home == kernel.id => Ok(true),
             // Only a living loop takes a post.
             Some(home) if mailbox::post(home, Box::new(|| ())).is_ok() => Err(wrong_loop()),
             Some(home) => {
@@ -179,6 +190,7 @@ impl Source {
     }
 
     /// May a system call succeed? Not if the loop knows that nothing has come since `EAGAIN`.
+    #[inline]
     fn may_be_ready(&self, direction: Direction) -> io::Result<bool> {
         if self.home.load(Relaxed) == 0 {
             return Ok(true);
@@ -216,9 +228,9 @@ impl Source {
             return;
         }
         Kernel::with(|kernel| {
-            let mut reactor = kernel.reactor.borrow_mut();
-            if self.home() == Some(kernel.id) && !reactor.is_sticky(self.key()) {
-                reactor.clear(self.key(), direction);
+            if self.home.load(Relaxed) == kernel.id.to_bits() {
+                let mut reactor = kernel.reactor.borrow_mut();
+                reactor.drained(self.key(), direction);
             }
         });
     }
@@ -311,7 +323,8 @@ impl Wait<'_> {
         mut op: impl FnMut(RawFd) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         match self.source.may_be_ready(self.direction) {
-            Ok(true) => {}
+            // Where it is known to be ready nobody waits, this one neither.
+            Ok(true) => self.place = None,
             Ok(false) => return self.park(cx),
             Err(error) => return Poll::Ready(Err(error)),
         }
@@ -366,7 +379,6 @@ impl Wait<'_> {
         let waker = cx.waker().clone();
         let replaced = {
             let mut reactor = kernel.reactor.borrow_mut();
-            reactor.clear(key, direction);
             reactor.wait(key, direction, &mut id, waker)
         };
         drop(replaced);
@@ -376,18 +388,23 @@ impl Wait<'_> {
 }
 
 impl Drop for Wait<'_> {
+    #[inline]
     fn drop(&mut self) {
-        let (Some(place), direction) = (self.place, self.direction) else {
-            return;
-        };
+        if let Some(place) = self.place {
+            place.leave(self.direction);
+        }
+    }
+}
+
+impl Place {
+    #[inline(never)]
+    fn leave(self, direction: Direction) {
+        let Place { home, key, id } = self;
         let forget = move |kernel: &Kernel| {
-            let forgotten = kernel
-                .reactor
-                .borrow_mut()
-                .forget(place.key, direction, place.id);
+            let forgotten = kernel.reactor.borrow_mut().forget(key, direction, id);
             drop(forgotten);
         };
-        on_loop(place.home, forget);
+        on_loop(home, forget);
     }
 }
 

@@ -38,7 +38,7 @@ use crate::sys::socket::Address;
 /// | several | `&[SocketAddr]`, as if one name had these addresses |
 ///
 /// Addresses in numbers are only parsed. A host name is looked up as the system is set up to
-/// (`/etc/hosts`, DNS), on a thread that lives for this one lookup. The trait is sealed: no
+/// (`/etc/hosts`, DNS), on a thread. The trait is sealed: no
 /// type outside this crate can implement it.
 ///
 /// # asyncio

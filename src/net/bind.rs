@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::addr::Addresses;
-use super::socket_file::{SocketFile, make_way};
+use super::socket_file::{SocketFile, make_way, named};
 use super::{TcpListener, UdpSocket, UnixDatagram, UnixListener};
 use crate::kernel::source::{Kind, Source};
 use crate::sys::socket::{self, Address};
@@ -125,18 +125,23 @@ impl Options {
     }
 
     fn bind(&self, fd: &OwnedFd, address: &Address) -> io::Result<()> {
-        match socket::bind(fd.as_raw_fd(), address) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse && !address.is_inet() => {
-                make_way(address, self.replace_stale, error)?;
-                socket::bind(fd.as_raw_fd(), address)
-            }
-            result => result,
+        let raw = fd.as_raw_fd();
+        if address.is_inet() {
+            return socket::bind(raw, address);
         }
+        let bound = socket::bind(raw, address).or_else(|error| {
+            if error.kind() != ErrorKind::AddrInUse {
+                return Err(error);
+            }
+            make_way(address, self.replace_stale, error)?;
+            socket::bind(raw, address)
+        });
+        bound.map_err(|error| named(address, error))
     }
 }
 
 /// Options that several kinds of sockets have.
-macro_rules! options {
+macro_rules! bind_options {
     (backlog $socket:ident) => {
         impl Bind<$socket> {
             /// How many connections may wait to be accepted; 1024 unless told.
@@ -205,12 +210,12 @@ macro_rules! options {
     };
 }
 
-options!(backlog TcpListener);
-options!(inet TcpListener);
-options!(inet UdpSocket);
-options!(backlog UnixListener);
-options!(unix UnixListener);
-options!(unix UnixDatagram);
+bind_options!(backlog TcpListener);
+bind_options!(inet TcpListener);
+bind_options!(inet UdpSocket);
+bind_options!(backlog UnixListener);
+bind_options!(unix UnixListener);
+bind_options!(unix UnixDatagram);
 
 impl<T> Future for Bind<T> {
     type Output = io::Result<T>;

@@ -17,8 +17,8 @@ use crate::sys::socket;
 const TRIES: usize = 8;
 
 impl Bind<TcpListener> {
-    /// Listens on all of the addresses, with one port for all if that is 0. An address that this
-    /// machine does not have is passed over if another one can be had.
+    /// Listens on all of the addresses, with one port for all those whose port is 0. An address
+    /// that this machine does not have is passed over if another one can be had.
     pub(crate) fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<TcpListener>>> {
         let mut list = Vec::new();
         for address in ready!(self.poll_addresses(cx))? {
@@ -31,11 +31,12 @@ impl Bind<TcpListener> {
             // A lone [::] takes clients of IPv4 as well, beside 0.0.0.0 it must not.
             self.separate_families();
         }
+        let any_port = list.iter().any(|address| address.port() == 0);
         let mut outcome = self.open_all(&list);
         for _ in 1..TRIES {
-            // The port that the first address was given may be taken on another one.
+            // The port that one address was given may be taken on another one.
             let is_in_use = |error: &io::Error| error.kind() == ErrorKind::AddrInUse;
-            if list[0].port() != 0 || !outcome.as_ref().is_err_and(is_in_use) {
+            if !any_port || !outcome.as_ref().is_err_and(is_in_use) {
                 break;
             }
             outcome = self.open_all(&list);
@@ -46,13 +47,15 @@ impl Bind<TcpListener> {
     fn open_all(&self, list: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
         let (mut listeners, mut port, mut absent) = (Vec::new(), 0, None);
         for address in list {
-            let mut address = *address;
-            if address.port() == 0 {
+            let (mut address, any_port) = (*address, address.port() == 0);
+            if any_port {
                 address.set_port(port);
             }
             match self.open(&address.into()) {
                 Ok(listener) => {
-                    port = listener.local_addr()?.port();
+                    if any_port {
+                        port = listener.local_addr()?.port();
+                    }
                     listeners.push(listener);
                 }
                 Err(error) => {

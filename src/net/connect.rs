@@ -148,6 +148,7 @@ impl Race {
             let failed_before = self.failed.len();
             if let Some(winner) = self.poll_attempts(cx) {
                 self.under_way.clear();
+                self.head_start = None;
                 return Poll::Ready(Ok(winner));
             }
             let failed = self.failed.len() > failed_before;

@@ -11,8 +11,9 @@
 //! ```
 //!
 //! A Unix datagram may be refused because the *receiver's* queue is full. The kernel tells a
-//! socket that is connected to that receiver when there is room; to any other it is writable all
-//! the time, and no event comes. So a socket that is writable and was refused sleeps.
+//! socket that is connected to that receiver when there is room. Any other counts as writable all
+//! the time, and each refusal is a new event, because it gives the buffer of its datagram back:
+//! to wait for events would be to spin. So a socket that is writable and was refused sleeps.
 //!
 //! # Cost
 //! One system call a datagram. No allocation.
@@ -52,8 +53,8 @@ pub struct Received {
     pub len: usize,
     /// How long the datagram was when it was sent: a buffer that takes it whole.
     pub full_len: usize,
-    /// Whether descriptors came along that were not taken, and are closed now. Only
-    /// `recv_with_fds` takes any, up to the number that it is given.
+    /// Whether more descriptors came along than `recv_with_fds` was told to take: those are closed
+    /// now. The other operations take none, close all, and do not say so.
     pub lost_fds: bool,
 }
 

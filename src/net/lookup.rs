@@ -1,16 +1,19 @@
-//! Looking up the addresses of a name, for those who want to see them.
+//! Looking up the addresses of a name, and the name of an address.
 //!
 //! # Not here
-//! The lookup itself (`resolve`); names to addresses on the way to a socket (`addr`).
+//! How a name is looked up (`resolve`), also on the way to a socket (`addr`).
 
+use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::addr::{Addresses, ToAddrs};
+use crate::sys::names::name_of;
 use crate::sys::socket::Address;
+use crate::threads::{lookup_limiter, to_thread};
 
 /// Looks up a host: all its addresses, in the order in which the system prefers them.
 ///
@@ -55,5 +58,59 @@ impl Future for LookupHost {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let found = ready!(self.addresses.poll(cx))?;
         Poll::Ready(found.into_iter().map(Address::to_inet).collect())
+    }
+}
+
+/// Looks up the name of the host that has this address.
+///
+/// It is whatever the owner of the address has written down, and proves nothing about him: look
+/// the name up in turn, and see whether the address is among those it has.
+///
+/// # Errors
+/// `NotFound` if it has no name; `TimedOut` if no name server answers.
+///
+/// # Cancel safety
+/// **Strict.** A lookup that nobody waits for any more ends by itself.
+///
+/// # asyncio
+/// `loop.getnameinfo`, which gives the address in numbers if it has no name.
+///
+/// # Examples
+/// ```
+/// petla::run(async {
+///     match petla::net::lookup_addr([127, 0, 0, 1]).await {
+///         Ok(name) => assert!(!name.is_empty()), // "localhost", on most machines
+///         Err(error) => assert!(error.to_string().contains("127.0.0.1")),
+///     }
+/// });
+/// ```
+#[doc(alias = "getnameinfo")]
+pub fn lookup_addr(addr: impl Into<IpAddr>) -> LookupAddr {
+    let addr = addr.into();
+    let find = move || {
+        name_of(&SocketAddr::new(addr, 0).into()).map_err(|error| {
+            let message = format!("cannot find the name of {addr}: {error}");
+            io::Error::new(error.kind(), message)
+        })
+    };
+    let found = to_thread(find).limiter(lookup_limiter());
+    LookupAddr(Box::pin(async move { found.await? }))
+}
+
+/// The future of [`lookup_addr`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct LookupAddr(Pin<Box<dyn Future<Output = io::Result<String>> + Send + Sync>>);
+
+impl Future for LookupAddr {
+    type Output = io::Result<String>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl Debug for LookupAddr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LookupAddr").finish_non_exhaustive()
     }
 }

@@ -61,7 +61,7 @@ pub use async_fd::{AsyncFd, Ready, TryIo};
 pub use bind::Bind;
 pub use connect::{Connect, ConnectErrors};
 pub use datagram::{Received, Recv, SendDatagram};
-pub use lookup::{LookupHost, lookup_host};
+pub use lookup::{LookupAddr, LookupHost, lookup_addr, lookup_host};
 pub use passing::{PeerCred, RecvWithFds, SendWithFds};
 pub use peek::Peek;
 pub(crate) use socket_file::SocketFile;

@@ -16,7 +16,8 @@ use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf, absolute};
+use std::os::unix::net::SocketAddr as UnixAddr;
+use std::path::{PathBuf, absolute};
 use std::process;
 
 use crate::sys::datagram;
@@ -74,26 +75,31 @@ pub(super) fn make_way(address: &Address, replace: bool, taken: io::Error) -> io
         file => file?,
     };
     let advice = if !file.file_type().is_socket() {
-        "it is no socket, and left alone: choose another path"
+        "a file is there that is no socket, and left alone: choose another path"
     } else if !is_dead(address)? {
         "a socket that lives has this name: choose another path, or end that program"
     } else if !replace {
-        "no program has it open any more: remove the file, or bind with replace_stale(true)"
+        "a program that ended has left its file: remove it, or bind with replace_stale(true)"
     } else if inode(&fs::symlink_metadata(path)?) == inode(&file) {
         return fs::remove_file(path);
     } else {
         "another program is replacing it at this moment"
     };
-    Err(in_use(path, advice))
+    Err(io::Error::new(ErrorKind::AddrInUse, advice))
+}
+
+/// Says which path could not be bound.
+pub(super) fn named(address: &Address, error: io::Error) -> io::Error {
+    let unix = address.to_unix();
+    let Some(path) = unix.as_ref().ok().and_then(UnixAddr::as_pathname) else {
+        return error;
+    };
+    let message = format!("cannot bind {}: {error}", path.display());
+    io::Error::new(error.kind(), message)
 }
 
 fn is_dead(address: &Address) -> io::Result<bool> {
     let probe = datagram::open(address)?;
     let refused = socket::connect(probe.as_raw_fd(), address);
     Ok(refused.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused))
-}
-
-fn in_use(path: &Path, advice: &str) -> io::Error {
-    let message = format!("{} exists: {advice}", path.display());
-    io::Error::new(ErrorKind::AddrInUse, message)
 }

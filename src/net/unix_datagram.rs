@@ -182,7 +182,8 @@ impl UnixDatagram {
     /// Receives a datagram, which may be empty.
     ///
     /// One that is longer than the buffer is cut: [`Received::is_truncated`] says so. Descriptors
-    /// sent along are closed unseen.
+    /// sent along are closed unseen. Datagrams have no end: this waits also when nobody is left
+    /// who could send.
     ///
     /// # Errors
     /// No loop runs here, or the socket has waited on another loop before.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::error::ended_is_fine;
 use super::orphans;
-use super::talk::{Collected, Communicate, Output, Stop};
+use super::talk::{Collect, Collected, Communicate, Stop};
 use super::watched::{Waiting, Watched};
 use crate::io::{PipeReader, PipeWriter};
 use crate::rt::Arc;
@@ -225,8 +225,8 @@ impl Child {
     ///
     /// # asyncio
     /// `Process.communicate()`.
-    pub fn wait_with_output(self) -> Output {
-        Output::new(Ok(self))
+    pub fn wait_with_output(self) -> Collect {
+        Collect::new(Ok(self))
     }
 }
 

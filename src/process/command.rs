@@ -9,7 +9,7 @@ use std::process::{self, Stdio};
 
 use super::child::Child;
 use super::orphans;
-use super::talk::{Output, Status};
+use super::talk::{Collect, Run};
 use super::watched::Watched;
 use crate::io::{PipeReader, PipeWriter};
 use crate::kernel::Kernel;
@@ -174,7 +174,7 @@ impl Command {
     ///
     /// # asyncio
     /// `create_subprocess_exec` and `communicate`, which leave it running.
-    pub fn output(&mut self) -> Output {
+    pub fn output(&mut self) -> Collect {
         let [stdin, stdout, stderr] = self.is_set;
         if !stdin {
             self.std.stdin(Stdio::null());
@@ -196,7 +196,7 @@ impl Command {
         if !stderr {
             self.std.stderr(Stdio::inherit());
         }
-        Output::new(child)
+        Collect::new(child)
     }
 
     /// Starts the program at once and waits for its end.
@@ -212,8 +212,8 @@ impl Command {
     ///
     /// # asyncio
     /// `create_subprocess_exec` and `wait`, which leave it running.
-    pub fn status(&mut self) -> Status {
-        Status::new(self.spawn_with(self.kill_on_drop.unwrap_or(true)))
+    pub fn status(&mut self) -> Run {
+        Run::new(self.spawn_with(self.kill_on_drop.unwrap_or(true)))
     }
 
     fn spawn_with(&mut self, kill_on_drop: bool) -> io::Result<Child> {

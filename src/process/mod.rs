@@ -50,4 +50,4 @@ mod watched;
 pub use child::{Child, Wait};
 pub use command::Command;
 pub use error::{ProcessEnded, StatusLost};
-pub use talk::{Communicate, Output, Status, Stop};
+pub use talk::{Collect, Communicate, Run, Stop};

@@ -68,12 +68,12 @@ boxed! {
 boxed! {
     /// The future of [`Command::output`](super::Command::output) and
     /// [`Child::wait_with_output`]. It owns the child.
-    Output[] => process::Output
+    Collect[] => process::Output
 }
 
 boxed! {
     /// The future of [`Command::status`](super::Command::status). It owns the child.
-    Status[] => ExitStatus
+    Run[] => ExitStatus
 }
 
 impl<'a> Stop<'a> {
@@ -99,22 +99,22 @@ impl<'a> Communicate<'a> {
     }
 }
 
-impl Output {
-    pub(super) fn new(child: io::Result<Child>) -> Output {
+impl Collect {
+    pub(super) fn new(child: io::Result<Child>) -> Collect {
         let work = Box::pin(async move { communicate(&mut child?, &[]).await });
-        Output { work }
+        Collect { work }
     }
 }
 
-impl Status {
-    pub(super) fn new(child: io::Result<Child>) -> Status {
+impl Run {
+    pub(super) fn new(child: io::Result<Child>) -> Run {
         let work = Box::pin(async move {
             let mut child = child?;
             // Nobody will use them, and the program shall not wait for that.
             drop((child.stdin.take(), child.stdout.take(), child.stderr.take()));
             child.wait().await
         });
-        Status { work }
+        Run { work }
     }
 }
 

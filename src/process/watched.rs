@@ -16,7 +16,9 @@
 //!   Until then its number, which is the group's, cannot become another group's.
 //! - **First out**: a bell is closed after its source is gone; the fields are declared, and so
 //!   dropped, in that order.
-//! - **Creator's**: a forked copy of this process neither reaps nor signals.
+//!
+//! A forked copy of this process has no such child, says the system, so it neither reaps nor
+//! signals.
 //!
 //! # Cost
 //! A pidfd a child: one call to open it, one to see that it is the child's, one to reap.
@@ -37,6 +39,7 @@ use crate::kernel::source::{Direction, Kind, Source, Wait};
 use crate::rt::{Arc, Mutex, lock};
 use crate::sys::child::{self, How, Id, NO_CHILD, NO_PROCESS};
 use crate::sys::eventfd::EventFd;
+use crate::sys::faults;
 use crate::sys::signal::SIGKILL;
 
 /// Of a process that nobody will ever wait for in a loop.
@@ -47,7 +50,6 @@ const NO_DESCRIPTOR: RawFd = -1;
 pub(super) struct Watched {
     number: u32,
     has_group: bool,
-    creator: u32,
     end: Mutex<End>,
     /// Readable when it has ended: its pidfd, or the bell.
     source: Source,
@@ -111,7 +113,6 @@ impl Watched {
         Arc::new(Watched {
             number,
             has_group,
-            creator: std::process::id(),
             end: Mutex::new(End::Running),
             source,
             by_number,
@@ -146,9 +147,6 @@ impl Watched {
     }
 
     fn ask(&self) -> io::Result<End> {
-        if !self.is_ours() {
-            return Ok(End::Lost);
-        }
         // Kept for its group.
         let how = match self.has_group {
             true => How::Keep,
@@ -187,7 +185,7 @@ impl Watched {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let mut end = lock(&self.end);
-        if !self.is_ours() || self.look(&mut end).is_err() {
+        if self.look(&mut end).is_err() {
             return Err(ProcessEnded.into()); // the number may be another's
         }
         child::send_to_group(self.number, signal).map_err(ended)
@@ -209,17 +207,11 @@ impl Watched {
             wait: self.source.wait(Direction::Read),
         }
     }
-
-    /// Creator's.
-    pub(super) fn is_ours(&self) -> bool {
-        self.creator == std::process::id()
-    }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        let is_kept = self.has_group && matches!(*lock(&self.end), End::Ended(_));
-        if is_kept && self.is_ours() {
+        if self.has_group && matches!(*lock(&self.end), End::Ended(_)) {
             let _ = child::wait(self.id(), How::Reap); // Kept for its group, until now.
         }
     }
@@ -266,6 +258,7 @@ fn ring_at_end(number: u32) -> io::Result<Arc<EventFd>> {
         {}
         ring.notify(); // also if somebody else has reaped it: then who waits finds that out
     };
+    faults::at("pthread_create")?;
     let thread = thread::Builder::new().name("petla-child".to_owned());
     thread.spawn(wait)?;
     Ok(bell)
@@ -280,7 +273,7 @@ fn ended(error: io::Error) -> io::Error {
 }
 
 /// Where there is no pidfd. All else about children is tested through them, in `tests/processes`.
-#[cfg(all(test, not(petla_loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernel::{Kernel, Settings};

@@ -14,6 +14,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Wake;
 
+impl Reactor {
+    /// Does a short read prove nothing any more?
+    fn is_sticky(&self, key: SourceKey) -> bool {
+        self.source(key).is_some_and(|source| source.sticky)
+    }
+
+    /// As a wait does, without a waiter.
+    fn clear(&mut self, key: SourceKey, direction: Direction) {
+        if let Some(source) = self.source_mut(key) {
+            source.side_mut(direction).ready = false;
+        }
+    }
+}
+
 /// Counts its wakes.
 #[derive(Default)]
 struct Bell(AtomicU32);

@@ -116,7 +116,10 @@ impl CancelScope {
         self
     }
 
-    /// Cancels it too when `token` is, from whichever thread.
+    /// Links it to `token`: it is cancelled when the token is, from whichever thread; and the token
+    /// is cancelled with it, so that a thread which looks at the token sees it.
+    ///
+    /// Scopes that share a token are therefore cancelled together.
     pub fn linked(self, token: &CancelToken) -> Self {
         self.state.token.replace(Some(token.clone()));
         self

@@ -26,6 +26,7 @@ use super::cleanups::Cleanups;
 use super::{CancelScope, Scope, State};
 use crate::error::Cancelled;
 use crate::kernel::{Kernel, Node};
+use crate::sync::CancelToken;
 use crate::task::report;
 
 /// What runs inside a scope.
@@ -69,6 +70,8 @@ pub(crate) struct Run<'env> {
     patience: Alarm,
     cleanup_deadline: Option<Instant>,
     linked: Option<Pin<Box<dyn Future<Output = Cancelled>>>>,
+    /// What is to be told that the scope is cancelled.
+    token: Option<CancelToken>,
     at: &'static Location<'static>,
 }
 
@@ -83,7 +86,8 @@ impl<'env> Run<'env> {
             state.start(),
             "a CancelScope is for one run (this one: {at}): make another for another body"
         );
-        let linked = state.take_token().map(|token| {
+        let token = state.take_token();
+        let linked = token.clone().map(|token| {
             let linked: Pin<Box<dyn Future<Output = Cancelled>>> =
                 Box::pin(async move { token.cancelled().await });
             linked
@@ -95,6 +99,7 @@ impl<'env> Run<'env> {
             patience: Alarm::default(),
             cleanup_deadline: None,
             linked,
+            token,
             at,
         }
     }
@@ -174,7 +179,14 @@ impl<'env> Run<'env> {
     /// Cancels what is open inside; true if that is over, or took too long.
     fn is_clear(&mut self, cx: &Context<'_>, work: &mut impl Work) -> bool {
         let state = Rc::clone(&self.scope.state);
-        work.cancel(&state.cause().unwrap_or_else(|| from_above(self.at)));
+        let cause = state.cause().unwrap_or_else(|| from_above(self.at));
+        if let Some(token) = self.token.take() {
+            match cause.reason() {
+                Some(reason) => token.cancel(reason.to_owned()),
+                None => token.cancel(()),
+            };
+        }
+        work.cancel(&cause);
         let node = state.node.borrow();
         node.doom_inside();
         if !node.has_children() && work.is_clear() {

@@ -118,6 +118,7 @@ pub fn realtime() -> RangeInclusive<i32> {
 /// })?;
 /// # std::io::Result::Ok(())
 /// ```
+#[doc(alias("signal", "SignalKind"))]
 pub fn signals(numbers: impl IntoIterator<Item = i32>) -> io::Result<Signals> {
     let mut numbers = numbers.into_iter().peekable();
     if numbers.peek().is_none() {
@@ -183,10 +184,17 @@ impl Future for Next<'_> {
     }
 }
 
+impl Drop for Next<'_> {
+    fn drop(&mut self) {
+        self.signals.listener.forget_waker();
+    }
+}
+
 /// Waits for one SIGINT, Ctrl-C, that comes after the first poll.
 ///
 /// When the future is gone, and nobody else listens, Ctrl-C ends the process again: for a second
-/// wait keep a stream of [`signals`] instead.
+/// wait keep a stream of [`signals`] instead. In a loop that was built with
+/// [`sigint(true)`](crate::event_loop::Builder::sigint), this has the signal instead of the run.
 ///
 /// # Errors
 /// Without a running loop on this thread; when the loop is closed meanwhile.

@@ -17,7 +17,7 @@
 //! - **Told**: bytes that were accepted and cannot be sent are an error of every later `drain` and
 //!   `wait_closed`, or if there is none, one report.
 //! - **No borrow outside**: no borrow of `out` lives while a task is spawned, whose future may be
-//!   dropped at once, or while something is reported.
+//!   dropped at once, while the link is ended, which wakes, or while something is reported.
 //!
 //! # Not here
 //! Waiting (`writer`); receiving (`input`).
@@ -187,25 +187,36 @@ impl Connection {
 
     /// Ends the sending direction as soon as nothing is unsent.
     pub(super) fn end(self: &Rc<Self>, how: End) {
-        {
+        let end = {
             let mut out = self.out.borrow_mut();
             out.wanted = out.wanted.max(how);
-            out.end(&self.link);
-        }
+            out.end()
+        };
+        self.shut(end);
         self.flush();
     }
 
     /// Throws away what is unsent, and resets the connection.
     pub(super) fn abort(&self) {
-        let mut out = self.out.borrow_mut();
-        out.wanted = End::Closed;
-        out.fail(io::Error::new(
-            ErrorKind::ConnectionAborted,
-            "this connection was aborted",
-        ));
-        out.told = true;
+        let end = {
+            let mut out = self.out.borrow_mut();
+            out.wanted = End::Closed;
+            out.fail(io::Error::new(
+                ErrorKind::ConnectionAborted,
+                "this connection was aborted",
+            ));
+            out.told = true;
+            out.end()
+        };
         self.link.reset();
-        out.end(&self.link);
+        self.shut(end);
+    }
+
+    /// Ends what is to be ended now; who waits for the link may be woken.
+    fn shut(&self, end: Option<Shutdown>) {
+        if let Some(how) = end {
+            self.link.shutdown(how);
+        }
     }
 
     /// Whether reader and writer have it to themselves, with nothing unsent and nothing ended.
@@ -277,7 +288,11 @@ impl Connection {
                 return Poll::Ready(Ok(()));
             }
             match ready!(poll_write(wait, cx, out.unsent.data())) {
-                Ok(n) => out.sent(n, &self.link),
+                Ok(n) => {
+                    let end = out.sent(n);
+                    drop(out);
+                    self.shut(end);
+                }
                 Err(error) if error.raw_os_error().is_some() => out.fail(error),
                 // "No loop runs here" and the like: the bytes stay.
                 Err(error) => return Poll::Ready(Err(error)),
@@ -376,26 +391,27 @@ impl Out {
         }
     }
 
-    fn sent(&mut self, n: usize, link: &Link) {
+    /// Says what is to be ended now.
+    fn sent(&mut self, n: usize) -> Option<Shutdown> {
         self.unsent.consume(n);
         self.sent += n as u64;
-        self.end(link);
+        self.end()
     }
 
-    /// Ends what is to be ended, if nothing is unsent.
-    fn end(&mut self, link: &Link) {
+    /// What is to be ended now, if nothing is unsent.
+    fn end(&mut self) -> Option<Shutdown> {
         if !self.unsent.is_empty() {
-            return;
+            return None;
         }
         self.unsent.release();
-        if self.done < self.wanted {
-            self.done = self.wanted;
-            let how = match self.done {
-                End::Closed => Shutdown::Both,
-                _ => Shutdown::Write,
-            };
-            link.shutdown(how);
+        if self.done >= self.wanted {
+            return None;
         }
+        self.done = self.wanted;
+        Some(match self.done {
+            End::Closed => Shutdown::Both,
+            _ => Shutdown::Write,
+        })
     }
 
     /// The connection is lost, and with it what is unsent.

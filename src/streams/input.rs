@@ -20,6 +20,12 @@ use super::search::{Match, earliest, undecided};
 use crate::io::ops::{CALLS_A_POLL, poll_read};
 use crate::kernel::source::Wait;
 
+/// Room of a caller that is received into directly. Much less would make a call of the system for
+/// each small piece; with more, most echoes and copies would go through the buffer for nothing.
+const DIRECT: usize = 4 << 10;
+
+const _: () = assert!(DIRECT <= BLOCK);
+
 /// asyncio's limit.
 const LIMIT: usize = 64 << 10;
 
@@ -68,7 +74,7 @@ impl Input {
             return Poll::Ready(Ok(0));
         }
         if self.buffer.is_empty() {
-            if into.len() >= BLOCK {
+            if into.len() >= DIRECT {
                 return self.poll_read(wait, cx, into);
             }
             if ready!(self.poll_fill(wait, cx))? == 0 {

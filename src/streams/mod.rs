@@ -6,7 +6,8 @@
 //! the way: to read from two tasks, to write without a copy, to move a connection to another loop.
 //!
 //! # Cancellation
-//! No future of this module loses data, whenever it is dropped.
+//! No future of this module loses data, whenever it is dropped. (A
+//! [`send_file`](StreamWriter::send_file) may have sent a part, and says how much.)
 //!
 //! # Fairness
 //! A read or write that can go on at once does so. A loop that reads from a peer who never

@@ -16,7 +16,8 @@ use super::input::Input;
 use super::{Lines, Read, ReadExact, ReadLine, ReadUntil};
 use crate::kernel::source::{Direction, Wait};
 
-/// The receiving half of a connection; from [`open_connection`](super::open_connection).
+/// The receiving half of a connection; from [`open_connection`](super::open_connection), or given
+/// to the handler of a [`Server`](super::Server).
 ///
 /// Every read first gives what is buffered. A read that is dropped before its end loses nothing:
 /// the next one goes on. Once the connection failed, each read that finds nothing in the buffer
@@ -82,7 +83,8 @@ impl StreamReader {
 
     /// Reads what is there, at least one byte, and says how many bytes.
     ///
-    /// 0 means the end of the stream, again and again; an empty buffer is 0 at once too.
+    /// 0 means the end of the stream, again and again; an empty buffer is 0 at once too. With
+    /// nothing buffered and room for 4 KiB or more the bytes go straight into `buf`.
     ///
     /// # Errors
     /// `ConnectionReset` and others of recv(2); no loop runs here.

@@ -19,7 +19,8 @@ use super::SendFile;
 use super::connection::{Connection, End};
 use crate::kernel::source::{Direction, Wait};
 
-/// The sending half of a connection; from [`open_connection`](super::open_connection).
+/// The sending half of a connection; from [`open_connection`](super::open_connection), or given to
+/// the handler of a [`Server`](super::Server).
 ///
 /// [`write`](StreamWriter::write) never waits: it sends at once what the system takes and keeps the
 /// rest, which a small task of the loop sends as the peer makes room. So nothing *has* to be

@@ -30,7 +30,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::check;
+use super::{check, faults};
 
 /// How many events one wait takes. With 1,000 descriptors ready, an event costs 106 ns at
 /// 32, 92 ns at 256, 81 ns at 1,024; a larger batch delays the tasks that are ready already.
@@ -48,6 +48,7 @@ pub(crate) struct Epoll(OwnedFd);
 
 impl Epoll {
     pub(crate) fn new() -> io::Result<Self> {
+        faults::at("epoll_create1")?;
         // SAFETY: the call takes flags only.
         let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         // SAFETY: the kernel has just made `fd`, so nobody else owns it.
@@ -77,6 +78,10 @@ impl Epoll {
     }
 
     fn control(&self, what: i32, fd: RawFd, interest: i32, data: u64) -> io::Result<()> {
+        faults::at(match what {
+            libc::EPOLL_CTL_DEL => "epoll_ctl_del",
+            _ => "epoll_ctl_add",
+        })?;
         let mut event = libc::epoll_event {
             events: interest.cast_unsigned(),
             u64: data,
@@ -127,6 +132,7 @@ impl Epoll {
     }
 
     fn wait_nanos(&self, events: &mut Events, nanos: u64) -> io::Result<usize> {
+        faults::at("epoll_pwait2")?;
         let timeout = libc::timespec {
             tv_sec: (nanos / NANOS_PER_SECOND).cast_signed(),
             tv_nsec: (nanos % NANOS_PER_SECOND).cast_signed(),
@@ -148,11 +154,18 @@ impl Epoll {
     }
 
     fn wait_millis(&self, events: &mut Events, millis: i32) -> io::Result<usize> {
+        faults::at("epoll_wait")?;
         let (epoll, buffer) = (self.0.as_raw_fd(), events.buffer.as_mut_ptr());
         // SAFETY: the buffer is Lent and has `EVENTS` entries.
         let filled = unsafe { libc::epoll_wait(epoll, buffer, EVENTS as i32, millis) };
         usize::try_from(filled).map_err(|_| io::Error::last_os_error())
     }
+}
+
+/// Tries exact sleeps again, whatever was refused on demand before.
+#[cfg(test)]
+pub(crate) fn forget_refusal() {
+    COARSE.store(false, Ordering::Relaxed);
 }
 
 /// Whether the call itself was refused: by a kernel before 5.11, or by a filter, which may
@@ -270,8 +283,11 @@ pub(crate) fn poll_now(fd: RawFd, write: bool) -> io::Result<bool> {
         revents: 0,
     };
     loop {
-        // SAFETY: `entry` is Lent, and it is one entry.
-        match check(unsafe { libc::poll(&raw mut entry, 1, 0) }) {
+        let polled = faults::at("poll").and_then(|()| {
+            // SAFETY: `entry` is Lent, and it is one entry.
+            check(unsafe { libc::poll(&raw mut entry, 1, 0) })
+        });
+        match polled {
             Ok(_) if entry.revents & libc::POLLNVAL != 0 => {
                 return Err(io::Error::from_raw_os_error(libc::EBADF));
             }

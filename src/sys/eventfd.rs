@@ -12,7 +12,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use super::check;
+use super::{check, faults};
 
 /// An eventfd, non-blocking and closed on exec.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct EventFd(OwnedFd);
 
 impl EventFd {
     pub(crate) fn new() -> io::Result<Self> {
+        faults::at("eventfd")?;
         // SAFETY: the call takes numbers only.
         let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
         // SAFETY: the kernel has just made `fd`, so nobody else owns it.

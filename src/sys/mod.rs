@@ -28,14 +28,15 @@ pub(crate) mod child;
 pub(crate) mod datagram;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
-#[allow(dead_code)] // called by the wrappers as they come
 pub(crate) mod faults;
 pub(crate) mod memory;
+pub(crate) mod names;
 pub(crate) mod options;
 pub(crate) mod pipe;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod stdio;
 pub(crate) mod transfer;
 
 pub(crate) use process::fork_count;

@@ -25,10 +25,11 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use super::check;
+use super::{check, faults};
 
 /// How late, in nanoseconds, the kernel may end this thread's sleeps.
 pub(crate) fn timer_slack() -> io::Result<u64> {
+    faults::at("prctl")?;
     // By number, since the C library's `prctl` cuts the value down to an `int`.
     // SAFETY: this operation takes no pointer.
     let slack = unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_TIMERSLACK, 0, 0, 0, 0) };
@@ -37,6 +38,7 @@ pub(crate) fn timer_slack() -> io::Result<u64> {
 
 /// Sets this thread's timer slack. Zero stands for the value the thread began with.
 pub(crate) fn set_timer_slack(nanos: u64) -> io::Result<()> {
+    faults::at("prctl")?;
     // SAFETY: this operation takes no pointer.
     check(unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, nanos, 0, 0, 0) }).map(drop)
 }
@@ -61,6 +63,7 @@ pub(crate) fn fork_count() -> u32 {
 /// # Errors
 /// `ENOMEM`, if the C library cannot store the handler.
 pub(crate) fn watch_forks(in_child: fn()) -> io::Result<()> {
+    faults::at("pthread_atfork")?;
     if !HOOK.load(Ordering::Acquire).is_null() {
         return Ok(());
     }

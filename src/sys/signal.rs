@@ -136,7 +136,8 @@ impl Installed {
     /// One guard more; gives what the last one puts back.
     fn add(&mut self, number: c_int) -> io::Result<libc::sigaction> {
         let present = exchange(number, None)?;
-        if self.guards == 0 || !is_ours(&present) {
+        note_cover(number, &present);
+        if self.guards == 0 {
             // Before ours is there: no signal shall pass the former handler by.
             note_former(number, &present);
         }
@@ -155,8 +156,8 @@ impl Installed {
     /// One guard less.
     fn remove(&mut self, number: c_int) {
         self.guards -= 1;
-        if self.guards == 0 && replace_ours(number, &self.previous) {
-            INSTALLED.fetch_and(!bit(number), Ordering::Relaxed);
+        if self.guards == 0 {
+            replace_ours(number, &self.previous);
         }
     }
 }
@@ -255,12 +256,16 @@ fn call_former(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
     former(number, info, context);
 }
 
-/// Has the handler of `present` called after ours, if that leads into no circle. Relaxed: only
-/// who holds the lock of the record looks at the two masks.
-fn note_former(number: c_int, present: &libc::sigaction) {
+/// Is there another handler where ours was left? Relaxed: who looks at the two masks holds the
+/// lock of the record.
+fn note_cover(number: c_int, present: &libc::sigaction) {
     if INSTALLED.load(Ordering::Relaxed) & bit(number) != 0 && !is_ours(present) {
         COVERED.fetch_or(bit(number), Ordering::Relaxed);
     }
+}
+
+/// Has the handler of `present` called after ours, if that leads into no circle.
+fn note_former(number: c_int, present: &libc::sigaction) {
     let is_covered = COVERED.load(Ordering::Relaxed) & bit(number) != 0;
     let former = if is_covered { 0 } else { pack(present) };
     FORMER[place(number)].store(former, Ordering::Release);
@@ -288,7 +293,11 @@ fn give_back(number: c_int) {
 /// Ours only: false if it is another's.
 fn replace_ours(number: c_int, by: &libc::sigaction) -> bool {
     let is_present = exchange(number, None).is_ok_and(|present| is_ours(&present));
-    is_present && exchange(number, Some(by)).is_ok()
+    let is_replaced = is_present && exchange(number, Some(by)).is_ok();
+    if is_replaced {
+        INSTALLED.fetch_and(!bit(number), Ordering::Relaxed);
+    }
+    is_replaced
 }
 
 /// The present action, and another one instead if there is one given.

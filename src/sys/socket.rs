@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use libc::{c_int, c_void, socklen_t};
 
-use super::check;
+use super::{check, faults};
 
 mod address;
 
@@ -74,6 +74,7 @@ fn count(returned: isize) -> io::Result<usize> {
 
 /// A new stream socket of the family of `address`.
 pub(crate) fn open(address: &Address) -> io::Result<OwnedFd> {
+    faults::at("socket")?;
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: no pointers.
     let fd = check(unsafe { libc::socket(address.family(), kind, 0) })?;
@@ -83,6 +84,7 @@ pub(crate) fn open(address: &Address) -> io::Result<OwnedFd> {
 
 /// Two Unix stream sockets connected to each other.
 pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    faults::at("socketpair")?;
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     let mut fds = [-1; 2];
     // SAFETY: Slices; the call writes two numbers.
@@ -96,6 +98,7 @@ pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// Gives the socket its own address.
 pub(crate) fn bind(fd: RawFd, address: &Address) -> io::Result<()> {
+    faults::at("bind")?;
     let pointer = address.bytes.as_ptr().cast();
     // SAFETY: Slices; `len` of `address.bytes` is written, aligned as a `sockaddr` must be.
     check(unsafe { libc::bind(fd, pointer, address.len) }).map(drop)
@@ -112,6 +115,7 @@ pub(crate) fn is_absent(error: &io::Error) -> bool {
 
 /// Lets up to `backlog` connections wait for `accept` (the kernel's `somaxconn` caps it).
 pub(crate) fn listen(fd: RawFd, backlog: u32) -> io::Result<()> {
+    faults::at("listen")?;
     let backlog = c_int::try_from(backlog).unwrap_or(c_int::MAX);
     // SAFETY: no pointers.
     check(unsafe { libc::listen(fd, backlog) }).map(drop)
@@ -130,8 +134,11 @@ pub(crate) enum Connected {
 /// Begins to connect.
 pub(crate) fn connect(fd: RawFd, address: &Address) -> io::Result<Connected> {
     let pointer = address.bytes.as_ptr().cast();
-    // SAFETY: Slices; `len` of `address.bytes` is written, aligned as a `sockaddr` must be.
-    let error = match check(unsafe { libc::connect(fd, pointer, address.len) }) {
+    let done = faults::at("connect").and_then(|()| {
+        // SAFETY: Slices; `len` of `address.bytes` is written, aligned as a `sockaddr` must be.
+        check(unsafe { libc::connect(fd, pointer, address.len) })
+    });
+    let error = match done {
         Ok(_) => return Ok(Connected::Done),
         Err(error) => error,
     };
@@ -146,6 +153,7 @@ pub(crate) fn connect(fd: RawFd, address: &Address) -> io::Result<Connected> {
 
 /// Takes the connection that has waited longest, and the address of its peer.
 pub(crate) fn accept(fd: RawFd) -> io::Result<(OwnedFd, Address)> {
+    faults::at("accept4")?;
     let mut peer = Address::EMPTY;
     let pointer = peer.bytes.as_mut_ptr().cast();
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
@@ -180,12 +188,14 @@ pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
 
 /// Receives into `buf`; 0 is the end of the stream.
 pub(crate) fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+    faults::at("recv")?;
     // SAFETY: Slices.
     count(unsafe { libc::recv(fd, buf.as_mut_ptr().cast::<c_void>(), buf.len(), 0) })
 }
 
 /// The same, and leaves the data where it is.
 pub(crate) fn peek(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+    faults::at("recv")?;
     let pointer = buf.as_mut_ptr().cast::<c_void>();
     // SAFETY: Slices.
     count(unsafe { libc::recv(fd, pointer, buf.len(), libc::MSG_PEEK) })
@@ -193,6 +203,7 @@ pub(crate) fn peek(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
 
 /// Receives into several buffers, each filled before the next.
 pub(crate) fn recv_vectored(fd: RawFd, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    faults::at("readv")?;
     let buffers = bufs.len().min(BUFFERS_MAX) as c_int;
     // SAFETY: Slices; `IoSliceMut` is an `iovec` in memory, as the standard library promises.
     count(unsafe { libc::readv(fd, bufs.as_mut_ptr().cast(), buffers) })
@@ -200,6 +211,7 @@ pub(crate) fn recv_vectored(fd: RawFd, bufs: &mut [IoSliceMut<'_>]) -> io::Resul
 
 /// Sends from `buf`. A closed connection is an error, never a SIGPIPE.
 pub(crate) fn send(fd: RawFd, buf: &[u8]) -> io::Result<usize> {
+    faults::at("send")?;
     let pointer = buf.as_ptr().cast::<c_void>();
     // SAFETY: Slices.
     count(unsafe { libc::send(fd, pointer, buf.len(), libc::MSG_NOSIGNAL) })
@@ -207,6 +219,7 @@ pub(crate) fn send(fd: RawFd, buf: &[u8]) -> io::Result<usize> {
 
 /// Sends from several buffers, in their order.
 pub(crate) fn send_vectored(fd: RawFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    faults::at("sendmsg")?;
     // SAFETY: a `msghdr` of zeros is a valid one: null pointers with lengths of zero.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = bufs.as_ptr().cast_mut().cast();
@@ -217,6 +230,7 @@ pub(crate) fn send_vectored(fd: RawFd, bufs: &[IoSlice<'_>]) -> io::Result<usize
 
 /// Ends one or both directions, for every holder of the socket.
 pub(crate) fn shutdown(fd: RawFd, how: Shutdown) -> io::Result<()> {
+    faults::at("shutdown")?;
     let how = match how {
         Shutdown::Read => libc::SHUT_RD,
         Shutdown::Write => libc::SHUT_WR,
@@ -228,6 +242,7 @@ pub(crate) fn shutdown(fd: RawFd, how: Shutdown) -> io::Result<()> {
 
 /// The socket's own address.
 pub(crate) fn local_address(fd: RawFd) -> io::Result<Address> {
+    faults::at("getsockname")?;
     let mut address = Address::EMPTY;
     let pointer = address.bytes.as_mut_ptr().cast();
     // SAFETY: Slices; `len` is the room there is.
@@ -237,6 +252,7 @@ pub(crate) fn local_address(fd: RawFd) -> io::Result<Address> {
 
 /// The address of the other end.
 pub(crate) fn peer_address(fd: RawFd) -> io::Result<Address> {
+    faults::at("getpeername")?;
     let mut address = Address::EMPTY;
     let pointer = address.bytes.as_mut_ptr().cast();
     // SAFETY: Slices; `len` is the room there is.
@@ -246,6 +262,7 @@ pub(crate) fn peer_address(fd: RawFd) -> io::Result<Address> {
 
 /// Sets an option.
 pub(crate) fn set(fd: RawFd, option: IntOption, value: c_int) -> io::Result<()> {
+    faults::at("setsockopt")?;
     let pointer = (&raw const value).cast::<c_void>();
     let len = size_of::<c_int>() as socklen_t;
     // SAFETY: Slices.
@@ -254,6 +271,7 @@ pub(crate) fn set(fd: RawFd, option: IntOption, value: c_int) -> io::Result<()> 
 
 /// The value of an option.
 pub(crate) fn get(fd: RawFd, option: IntOption) -> io::Result<c_int> {
+    faults::at("getsockopt")?;
     let mut value: c_int = 0;
     let pointer = (&raw mut value).cast::<c_void>();
     let mut len = size_of::<c_int>() as socklen_t;
@@ -293,6 +311,7 @@ pub(crate) fn take_error(fd: RawFd) -> io::Result<Option<io::Error>> {
 
 /// How long `close` waits for unsent data; whole seconds, rounded up.
 pub(crate) fn set_linger(fd: RawFd, limit: Option<Duration>) -> io::Result<()> {
+    faults::at("setsockopt")?;
     let seconds = limit.map_or(0, |limit| {
         limit
             .as_secs()
@@ -311,6 +330,7 @@ pub(crate) fn set_linger(fd: RawFd, limit: Option<Duration>) -> io::Result<()> {
 
 /// The same, read.
 pub(crate) fn linger(fd: RawFd) -> io::Result<Option<Duration>> {
+    faults::at("getsockopt")?;
     let mut value = libc::linger {
         l_onoff: 0,
         l_linger: 0,
@@ -326,6 +346,7 @@ pub(crate) fn linger(fd: RawFd) -> io::Result<Option<Duration>> {
 /// Whether `fd` is a regular file, a directory or a disk: always ready, says poll(2), also when
 /// reading them takes long; and epoll refuses them.
 pub(crate) fn is_on_disk(fd: RawFd) -> io::Result<bool> {
+    faults::at("fstat")?;
     // SAFETY: `stat` is numbers only, so zeros are one.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: Slices.

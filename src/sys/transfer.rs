@@ -41,7 +41,9 @@ pub(crate) fn sendfile(to: RawFd, file: RawFd, offset: u64, length: usize) -> io
     faults::at("sendfile")?;
     let mut offset = to_offset(offset)?;
     // SAFETY: Slices.
-    without_sigpipe(length, || count(unsafe { libc::sendfile(to, file, &mut offset, length) }))
+    without_sigpipe(length, || {
+        count(unsafe { libc::sendfile(to, file, &mut offset, length) })
+    })
 }
 
 /// Is this how sendfile(2) says that it cannot read from such a file?
@@ -60,10 +62,7 @@ pub(crate) fn pread(fd: RawFd, buf: &mut [u8], offset: u64) -> io::Result<usize>
 
 /// Makes a call that sends `length` bytes at most and whose SIGPIPE comes to nothing. (In a program that ignores it, as Rust's do, it is
 /// as if the signal had not been; but a library may be part of another one.)
-fn without_sigpipe(
-    length: usize,
-    call: impl FnOnce() -> io::Result<usize>,
-) -> io::Result<usize> {
+fn without_sigpipe(length: usize, call: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
     let sigpipe = just_sigpipe();
     let mut before = MaybeUninit::<sigset_t>::uninit();
     // SAFETY: Sets; `before` is room for one.

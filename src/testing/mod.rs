@@ -38,6 +38,8 @@
 mod blocked;
 mod by_hand;
 mod explorer;
+#[cfg(test)]
+mod faults;
 mod pipe;
 mod run;
 mod sequencer;

@@ -48,6 +48,8 @@ struct Away<T> {
     /// What takes it to a thread; nothing once it is there for good.
     trip: Option<Trip>,
     failed: Option<JoinError>,
+    /// While somebody waits for a thread whose trip was abandoned.
+    outside: Option<Outside>,
     back: Getter<T>,
 }
 
@@ -102,6 +104,7 @@ impl<T: Send + 'static> Ferry<T> {
         self.place = Place::Away(Away {
             trip: Some(Box::pin(trip)),
             failed: None,
+            outside: None,
             back,
         });
     }
@@ -115,6 +118,8 @@ impl<T: Send + 'static> Ferry<T> {
         if let Some(trip) = &mut away.trip {
             away.failed = ready!(trip.as_mut().poll(cx)).err();
             away.trip = None;
+        } else if away.outside.is_none() {
+            away.outside = Kernel::with(Kernel::id).map(Outside::of);
         }
         let item = ready!(Pin::new(&mut away.back).poll(cx));
         let failed = away.failed.take();
@@ -126,27 +131,20 @@ impl<T: Send + 'static> Ferry<T> {
     pub(crate) fn abandon(&mut self) {
         if let Place::Away(away) = &mut self.place {
             away.trip = None;
+            away.outside = None;
         }
     }
 
-    /// Has a thread the object, for a call that nobody waits for any more?
-    fn is_under_way(&self) -> bool {
-        matches!(&self.place, Place::Away(away) if away.trip.is_none())
+    /// Waits until the object is here; dropped before, it abandons the trip.
+    async fn trip(&mut self) -> Result<(), JoinError> {
+        let trip = Trips(self);
+        poll_fn(|cx| trip.0.poll_back(cx)).await
     }
 
     /// The object, when the thread that has it for an earlier, abandoned call is done.
     pub(crate) async fn back(&mut self) -> &mut T {
-        let mut outside = None;
-        let back = poll_fn(|cx| {
-            let back = self.poll_back(cx);
-            // Its own future, which counted it, is gone: time stands still for this one instead.
-            if back.is_pending() && outside.is_none() && self.is_under_way() {
-                outside = Kernel::with(|kernel| Outside::of(kernel.id()));
-            }
-            back
-        });
         // The failure of a call that nobody waits for any more is nobody's.
-        let _ = back.await;
+        let _ = self.trip().await;
         self.here().expect("it has come back")
     }
 
@@ -158,8 +156,7 @@ impl<T: Send + 'static> Ferry<T> {
         self.back().await;
         let (setter, mut result) = oneshot();
         self.send(move |item| drop(setter.set(work(item))));
-        let trip = Trips(self);
-        poll_fn(|cx| trip.0.poll_back(cx)).await?;
+        self.trip().await?;
         let result = result.get_nowait().ok().flatten();
         Ok(result.expect("the work has ended"))
     }
@@ -178,5 +175,107 @@ impl<T> Debug for Ferry<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let here = matches!(self.place, Place::Here(_));
         f.debug_struct("Ferry").field("here", &here).finish()
+    }
+}
+
+#[cfg(all(test, not(petla_loom)))]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::sync::{Arc, mpsc};
+    use std::task::{Wake, Waker};
+    use std::thread::{self, Thread};
+
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        let mut future = pin!(future);
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(value) => return value,
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+
+    /// Polls it once, then drops it.
+    fn give_up(future: impl Future) {
+        let mut future = pin!(future);
+        let polled = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+    }
+
+    #[test]
+    fn work_that_is_given_up_is_done_before_what_comes_after_it() {
+        block_on(async {
+            let mut ferry = Ferry::new(Vec::new());
+            for round in 0..100 {
+                let (begun, has_begun) = mpsc::channel();
+                give_up(ferry.go(move |list| {
+                    list.push(round);
+                    begun.send(()).unwrap();
+                }));
+                // It has begun, or was taken back.
+                let expected = has_begun.recv().is_ok();
+                let last = ferry
+                    .go(|list: &mut Vec<i32>| list.last().copied())
+                    .await
+                    .unwrap();
+                assert_eq!(last == Some(round), expected);
+            }
+        });
+    }
+
+    #[test]
+    fn the_object_comes_back_from_work_that_panics() {
+        block_on(async {
+            let mut ferry = Ferry::new(1);
+            let panicked = ferry
+                .go(|_| std::panic::resume_unwind(Box::new("on purpose")))
+                .await;
+            let error: JoinError = Result::<(), _>::unwrap_err(panicked);
+            assert!(error.is_panic());
+            assert_eq!(*ferry.back().await, 1);
+        });
+    }
+
+    #[test]
+    fn an_object_whose_owner_is_gone_is_dropped_on_its_thread() {
+        struct Drops(mpsc::Sender<thread::ThreadId>);
+        impl Drop for Drops {
+            fn drop(&mut self) {
+                self.0.send(thread::current().id()).unwrap();
+            }
+        }
+        block_on(async {
+            let (dropped, is_dropped) = mpsc::channel();
+            let ((go, may_go), (begun, has_begun)) = (mpsc::channel(), mpsc::channel());
+            let mut ferry = Ferry::new(Drops(dropped));
+            give_up(async {
+                let work = move |_: &mut Drops| {
+                    begun.send(()).unwrap();
+                    may_go.recv().unwrap();
+                };
+                let mut trip = pin!(ferry.go(work));
+                poll_fn(|cx| {
+                    let polled = trip.as_mut().poll(cx);
+                    has_begun.recv().unwrap();
+                    polled
+                })
+                .await
+            });
+            drop(ferry);
+            go.send(()).unwrap();
+            assert_ne!(is_dropped.recv().unwrap(), thread::current().id());
+        });
     }
 }

@@ -18,7 +18,8 @@
 //!   is taken or it is abandoned; but not while the work itself waits for a loop ([`Paused`]),
 //!   which could not go on if time stood still for its sake.
 //! - **Free first**: the worker says that it is free, and gives up what the work held (a token of
-//!   a limiter), before it wakes the future. So whoever goes on from there finds both.
+//!   a limiter), before it wakes the future. So whoever is woken finds both; a poll that nobody
+//!   asked for may come between, and at worst starts a thread too many.
 //!
 //! # Cost
 //! One allocation, and two locks at each end.

@@ -19,7 +19,7 @@ mod models;
 mod pool;
 mod send_local;
 mod shared;
-#[cfg(all(test, not(any(petla_loom, petla_shuttle))))]
+#[cfg(all(test, not(petla_loom)))]
 mod tests;
 mod thread_pool;
 mod to_thread;

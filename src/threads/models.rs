@@ -9,23 +9,25 @@
 //!
 //! | mutation | fails first |
 //! | --- | --- |
-//! | the result is put in place after the waker was taken out | `a_result_reaches_..` |
-//! | nobody is woken | `a_result_reaches_..` |
-//! | a poll looks and leaves its waker in two steps | `a_result_reaches_..` |
-//! | a poll keeps the first waker | `the_waker_of_the_last_poll_..` |
-//! | work begins though it was abandoned; abandoned work keeps its result | `a_dropped_ticket_..` |
+//! | nobody is woken; the result is lost | `a_result_reaches_..` |
+//! | the waker is taken out before the result is there | `the_waker_of_the_last_..` |
+//! | a poll keeps the first waker; leaves its own in a second step | `the_waker_of_the_last_..` |
+//! | abandoned work begins; keeps its worker | `work_that_is_abandoned_..` |
+//! | abandoned work keeps its result | `a_dropped_ticket_..` |
 //! | the worker is free, or the place given back, after the wake | `whoever_is_woken_..` |
-//! | abandoned work counts its worker twice, or not | `a_dropped_ticket_..` |
-//! | an idle worker is not called, or not counted when it is | `one_worker_serves_..` |
-//! | a worker sleeps without a look at the queue | `one_worker_serves_..`, `work_of_two_..` |
-//! | a worker that is on its way is not counted as such | `one_worker_serves_..` |
-//! | work without a thread is refused though one is there, or kept though none is | `.._refused_..` |
-//! | a closed pool leaves its idle workers asleep; does not say that it has ended | `a_closed_..` |
+//! | refused work does not say why | `refused_work_..` |
+//! | an idle worker is not called; stays in the list; sleeps without a look | `one_..` hangs |
+//! | a worker that is on its way is not counted, or not counted on | `one_worker_..` |
+//! | a worker looks and sleeps in two steps; is called and not counted | `work_of_two_..` |
+//! | work without a thread is refused though one is there | `work_of_two_..` |
+//! | work without a thread is kept; the thread stays counted | `.._refused_only_..` |
+//! | a closed pool: idle workers sleep on, no end is told, work is taken in | `a_closed_..` |
 //!
 //! # Not here
 //! The idle limit: loom's `wait_timeout` never times out. It acts under the pool's one mutex; unit
-//! tests see it end threads. The token of a limiter (`primitives`), the loop's mailbox
-//! (`mailbox::models`), forks.
+//! tests see it end threads. Work that relied on a thread which is then refused, for which it takes
+//! two workers and two who submit: a unit test brings that order about. The token of a limiter
+//! (`primitives`), the loop's mailbox (`mailbox::models`), forks.
 
 use std::future::poll_fn;
 use std::io;

@@ -23,10 +23,11 @@
 //! A child has none of these threads, and perhaps a lock that nobody will open: it uses no pool
 //! of its parent.
 //!
-//! # Signals
-//! Workers keep the mask of the thread that started them, as all threads do. Were signals blocked
-//! in them, so they would be in the programs that work starts there; a handler that runs in a
-//! worker interrupts a system call, which the standard library repeats.
+//! # What threads inherit
+//! A worker keeps the signal mask, the processors and the priority of the thread that started it,
+//! as all threads do; only the timer slack, which loops change, is put back (`worker`). Were
+//! signals blocked in workers, so they would be in the programs that work starts there; a handler
+//! that runs in a worker interrupts a system call, which the standard library repeats.
 //!
 //! # Not here
 //! How much may run at once: limiters.
@@ -80,6 +81,15 @@ struct State {
     started: usize,
 }
 
+impl State {
+    /// Takes out the worker that has slept the shortest, if any sleeps; its bell is to be rung.
+    fn call(&mut self) -> Option<Arc<Bell>> {
+        let bell = self.idle.pop()?;
+        self.coming += 1;
+        Some(bell)
+    }
+}
+
 /// What one worker sleeps on.
 #[derive(Default)]
 pub(super) struct Bell(Condvar);
@@ -118,11 +128,11 @@ impl Pool {
         if state.queue.len() <= state.coming {
             return;
         }
-        state.coming += 1;
-        if let Some(bell) = state.idle.pop() {
+        if let Some(bell) = state.call() {
             drop(state);
             return bell.0.notify_one();
         }
+        state.coming += 1;
         state.threads += 1;
         state.started += 1;
         let name = format!("{}-{}", pool.name, state.started);
@@ -139,7 +149,13 @@ impl Pool {
         state.coming -= 1;
         state.threads -= 1;
         if state.threads > 0 {
-            return; // Served: a worker that is done will come
+            // A worker that is done will come; but what came since has relied on this thread.
+            let called = (state.queue.len() > state.coming).then(|| state.call());
+            drop(state);
+            if let Some(bell) = called.flatten() {
+                bell.0.notify_one();
+            }
+            return;
         }
         let refused = mem::take(&mut state.queue);
         state.working -= refused.len();

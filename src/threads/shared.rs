@@ -47,7 +47,7 @@ pub(super) struct Shared {
 ///
 /// petla::run(async {
 ///     threads::default_limiter().set_total(100);
-///     assert_eq!(to_thread(|| threads::default_limiter().borrowed()).await.unwrap(), 1);
+///     assert!(to_thread(|| threads::default_limiter().borrowed()).await.unwrap() >= 1);
 /// });
 /// ```
 #[doc(alias("current_default_thread_limiter", "max_blocking_threads"))]

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -167,6 +167,45 @@ fn work_for_which_no_thread_starts_waits_for_the_one_there_is() {
     let numbers: Vec<_> = rest.into_iter().map(|one| block_on(one).unwrap()).collect();
     assert!(numbers.into_iter().eq(0..10));
     assert_eq!(STARTED.load(SeqCst), 11);
+    pool.close();
+}
+
+/// Work that found a thread on its way, which then could not be started, goes to an idle one.
+#[test]
+fn work_that_relied_on_a_thread_that_was_refused_goes_to_an_idle_one() {
+    static STARTED: AtomicUsize = AtomicUsize::new(0);
+    type Meanwhile = Box<dyn FnOnce(&Arc<Pool>) + Send>;
+    static THIRD: Mutex<Option<Meanwhile>> = Mutex::new(None);
+    let start: Start = |name, pool| match STARTED.fetch_add(1, SeqCst) {
+        0 | 1 => worker::start(name, pool),
+        _ => {
+            let meanwhile = THIRD.lock().unwrap().take();
+            meanwhile.expect("one is refused")(&pool);
+            Err(eagain())
+        }
+    };
+    let pool = pool(LONG, start);
+    let (open_first, first) = gate();
+    let (open_second, second) = gate();
+    let (open_third, third) = gate();
+    let mut blocked = (Box::pin(run(&pool, first)), Box::pin(run(&pool, second)));
+    begin(&mut blocked.0);
+    begin(&mut blocked.1);
+    let (give, given) = channel();
+    *THIRD.lock().unwrap() = Some(Box::new(move |pool| {
+        open_first.send(()).unwrap();
+        wait_until(|| pool.working() == 2); // the first worker is done, and took the third work
+        open_second.send(()).unwrap();
+        wait_until(|| pool.idle() == 1);
+        let mut relying = Box::pin(run(pool, || 5));
+        begin(&mut relying);
+        give.send(relying).unwrap();
+    }));
+    let mut third = Box::pin(run(&pool, third));
+    begin(&mut third);
+    assert_eq!(block_on(given.recv().unwrap()).unwrap(), 5);
+    open_third.send(()).unwrap();
+    block_on(third).unwrap();
     pool.close();
 }
 

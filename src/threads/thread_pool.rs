@@ -25,7 +25,8 @@ use crate::sync::CapacityLimiter;
 /// device, that must not wait behind others.
 ///
 /// A pool starts a thread when there is work and none is idle; one that has been idle for 10
-/// seconds ends. Loops and threads may share a pool.
+/// seconds ends. Loops and threads may share a pool; a thread begins with the processors (affinity)
+/// and the signal mask of the one that awaited the work it was started for.
 ///
 /// Dropped, it lets idle threads end and work that has begun come to its end; nobody waits for it.
 /// Work that has not begun by then gives [`JoinError::Cancelled`](crate::JoinError::Cancelled). So

@@ -90,10 +90,10 @@ pinned! {
 
 /// What work holds while it runs: a place in a limiter, and in the pool whose limiter it is.
 struct Seat {
+    _trace: Option<Trace>,
     _token: Token<'static>,
     /// Dropped after the token.
     _pool: Option<Arc<Pool>>,
-    _trace: Option<Trace>,
 }
 
 impl<F, T> ToThread<F, T> {
@@ -157,9 +157,9 @@ where
         let begun = Kernel::with(|kernel| kernel.begin_outside(this.asked_at));
         let (outside, trace) = begun.unzip();
         let seat = Seat {
+            _trace: trace.flatten(),
             _token: token,
             _pool: this.pool.clone(),
-            _trace: trace.flatten(),
         };
         let f = move || vars.with(f);
         let (work, ticket) = job(f, seat, waiter.clone(), outside, this.asked_at);

@@ -210,6 +210,30 @@ fn without_a_loop_waiting_is_an_error_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_copy_that_is_dropped_leaves_its_rest_to_be_sent_by_itself() {
+    within_io(async {
+        let (mut source, mut sink) = two().await?;
+        let (data, peer) = (noise(MUCH), source.peer);
+        let sent = data.clone();
+        let _sending = petla::spawn(async move { peer.write_all(&sent).await });
+        let mut copying = copy(&mut source.reader, &mut sink.writer);
+        for _ in 0..200 {
+            assert!(poll_once(&mut copying).is_pending());
+            petla::yield_now().await;
+        }
+        let copied = copying.copied() as usize;
+        drop(copying);
+        let unsent = sink.writer.unsent();
+        assert!(unsent > 0);
+        let mut all = vec![0; copied + unsent];
+        sink.peer.read_exact(&mut all).await?;
+        assert!(all == data[..copied + unsent]);
+        assert_eq!(sink.writer.unsent(), 0);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_copy_that_is_dropped_with_its_halves_still_sends_what_it_took() {
     within_io(async {
         let (mut source, mut sink) = two().await?;

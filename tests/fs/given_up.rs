@@ -5,15 +5,14 @@ use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use petla::fs::{self, File};
-use petla::{threads, yield_now};
+use petla::testing::VirtualClock;
+use petla::{EventLoop, threads, timeout, yield_now};
 
 use super::Folder;
-use crate::common::{poll_once, succeeds_alone, within_io, yield_until};
-
-const HOUR: Duration = Duration::from_secs(3600);
+use crate::common::{loop_on, succeeds_alone, within_io, yield_until};
 
 /// Polls a few times while threads do what they can, then drops it.
 async fn give_up(future: impl Future) {
@@ -117,6 +116,58 @@ fn a_write_that_is_given_up_goes_on_and_its_order_is_kept() {
 }
 
 #[test]
+fn what_a_thread_still_writes_for_a_dropped_file_is_awaited_by_the_end_of_the_loop() {
+    const LIMIT: Duration = Duration::from_millis(50);
+    succeeds_alone(|| {
+        let folder = Folder::new();
+        let (mut file, mut far) = fifo(&folder);
+        let data = vec![1; 120 << 10]; // more than a FIFO holds
+        let event_loop = EventLoop::builder().cleanup_limit(LIMIT).build().unwrap();
+        let main = event_loop.run_until_complete(async {
+            file.write_all(&data).await.unwrap();
+            while threads::default_limiter().borrowed() == 0 {
+                give_up(file.flush()).await; // until a thread has begun before
+            }
+            drop(file);
+        });
+        main.unwrap();
+        // Nobody reads, so the loop waits as long as it may.
+        let begin = Instant::now();
+        event_loop.close().unwrap();
+        assert!(begin.elapsed() >= LIMIT);
+        let mut all = vec![0; data.len()];
+        far.read_exact(&mut all).unwrap();
+        assert!(all == data, "the thread goes on");
+    });
+}
+
+#[test]
+fn time_stands_still_for_a_read_that_an_abandoned_one_began() {
+    succeeds_alone(|| {
+        let folder = Folder::new();
+        let (mut file, mut far) = fifo(&folder);
+        let event_loop = loop_on(&VirtualClock::auto());
+        let read = event_loop.run_until_complete(async {
+            while threads::default_limiter().borrowed() == 0 {
+                give_up(file.read(&mut [0; 8])).await; // until a thread has begun before
+            }
+            let (mut buf, mut far) = ([0; 8], Some(&mut far));
+            let mut read = pin!(file.read(&mut buf));
+            let read = std::future::poll_fn(|cx| {
+                let polled = read.as_mut().poll(cx);
+                // It waits now, and the loop will be idle.
+                if let Some(far) = far.take() {
+                    far.write_all(b"late").unwrap();
+                }
+                polled
+            });
+            timeout(Duration::from_secs(3600), read).await
+        });
+        assert_eq!(read.unwrap().expect("time has jumped").unwrap(), 4);
+    });
+}
+
+#[test]
 fn a_call_that_waits_for_a_thread_never_happens_when_it_is_dropped() {
     succeeds_alone(|| {
         within_io(async {
@@ -190,37 +241,4 @@ fn a_listing_that_is_given_up_goes_on_where_it_was() {
         assert_eq!(seen.len(), 150);
         Ok(())
     });
-}
-
-#[test]
-fn virtual_time_stands_still_while_a_call_waits_for_the_one_that_was_given_up() {
-    succeeds_alone(|| {
-        petla::testing::run(async {
-            let folder = Folder::new();
-            let (mut file, mut far) = fifo(&folder);
-            let mut buf = [0; 8];
-            // What has not begun gives its place back when it is dropped.
-            while threads::default_limiter().borrowed() == 0 {
-                let mut read = pin!(file.read(&mut buf));
-                assert!(poll_once(&mut read).is_pending());
-                linger();
-            }
-            // Nor does one that is given up as well hold it up for ever.
-            assert!(poll_once(&mut pin!(file.read(&mut buf))).is_pending());
-            petla::sleep(HOUR).await;
-            let writer = std::thread::spawn(move || {
-                linger();
-                far.write_all(b"late").unwrap();
-            });
-            let read = petla::timeout(HOUR, file.read(&mut buf)).await;
-            assert_eq!(read.expect("an hour has passed").unwrap(), 4);
-            writer.join().unwrap();
-        });
-    });
-}
-
-fn linger() {
-    for _ in 0..200 {
-        std::thread::yield_now();
-    }
 }

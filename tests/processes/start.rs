@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use petla::process::{Child, Command, Communicate, Output, Status, Stop, Wait};
+use petla::process::{Child, Collect, Command, Communicate, Run, Stop, Wait};
 
 use super::shell;
 use crate::common::{text, within_io};
@@ -119,6 +119,6 @@ fn children_and_their_futures_are_send() {
     check::<Wait<'_>>();
     check::<Stop<'_>>();
     check::<Communicate<'_>>();
-    check::<Output>();
-    check::<Status>();
+    check::<Collect>();
+    check::<Run>();
 }

@@ -353,6 +353,28 @@ fn a_linked_token_cancels_with_its_reason_before_and_while_it_runs() {
 }
 
 #[test]
+fn a_linked_token_is_cancelled_with_its_scope_and_not_by_its_end() {
+    testing::run(async {
+        let (late, outer, ended) = (CancelToken::new(), CancelToken::new(), CancelToken::new());
+        let scope = CancelScope::new().linked(&late).timeout(ms(5));
+        assert!(scope.run(async |_| pending::<()>().await).await.is_err());
+        assert!(late.check().is_err());
+
+        let inner = CancelScope::new().linked(&outer);
+        let run = CancelScope::new().run(async |s| {
+            s.cancel("from above");
+            inner.run(async |_| pending::<()>().await).await
+        });
+        assert!(run.await.is_err());
+        assert!(outer.check().is_err());
+
+        let scope = CancelScope::new().linked(&ended);
+        assert_eq!(scope.run(async |_| 5).await.unwrap(), 5);
+        assert!(ended.check().is_ok());
+    });
+}
+
+#[test]
 fn a_linked_token_is_cancelled_by_another_thread() {
     within(async {
         let token = CancelToken::new();

@@ -11,7 +11,7 @@ use petla::net::{TcpListener, TcpStream};
 use petla::streams::{Server, StreamReader, StreamWriter, start_server};
 
 use super::{LOCAL, MUCH, client, echo_server, idle_server, read_all, served};
-use crate::common::{Drops, poll_once, within_io, yield_until};
+use crate::common::{Drops, OnDrop, collect_reports, poll_once, raise, within_io, yield_until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -215,6 +215,52 @@ fn an_aborted_connection_whose_handler_has_ended_stops_sending() {
         petla::yield_now().await;
         assert_eq!(server.shutdown(Duration::ZERO).await, 1);
         assert!(read_all(&peer).await.is_err());
+        Ok(())
+    });
+}
+
+#[test]
+fn an_abort_does_not_wait_for_a_writer_that_somebody_keeps() {
+    within_io(async {
+        let kept = Rc::new(Cell::new(None));
+        let place = Rc::clone(&kept);
+        let handler = async move |_: StreamReader, writer: StreamWriter| {
+            place.set(Some(writer));
+            pending().await
+        };
+        let server = start_server(LOCAL, handler).await?;
+        let peer = client(&server).await?;
+        let mut writer = loop {
+            match kept.take() {
+                Some(writer) => break writer,
+                None => petla::yield_now().await,
+            }
+        };
+        assert_eq!(server.shutdown(Duration::ZERO).await, 1);
+        assert!(read_all(&peer).await.is_err());
+        let error = writer.drain().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_handler_that_panics_when_it_is_aborted_is_reported() {
+    within_io(async {
+        let reports = collect_reports();
+        let handler = async |_reader, _writer| {
+            let _angry = OnDrop(|| raise("not like this"));
+            pending().await
+        };
+        let server = start_server(LOCAL, handler).await?;
+        let peer = client(&server).await?;
+        yield_until(|| server.connections() == 1).await;
+        petla::yield_now().await;
+        assert_eq!(server.shutdown(Duration::ZERO).await, 1);
+        let report = reports.only();
+        let who = format!("the handler of the connection from {}", peer.local_addr()?);
+        assert!(report.starts_with(&who), "{report}");
+        assert!(report.contains("not like this"), "{report}");
         Ok(())
     });
 }

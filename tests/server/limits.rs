@@ -114,6 +114,30 @@ fn a_writer_that_left_its_handler_counts() {
 }
 
 #[test]
+fn a_flood_of_connections_is_taken_in_portions() {
+    within_io(async {
+        let server = start_server(LOCAL, echo).await?;
+        let mut clients = Vec::new();
+        for _ in 0..200 {
+            // By the standard library: the loop stands still meanwhile.
+            clients.push(std::net::TcpStream::connect(server.local_addr()?)?);
+        }
+        assert_eq!(server.connections(), 0);
+        let mut portions = Vec::new();
+        while server.connections() < 200 {
+            let before = server.connections();
+            petla::yield_now().await;
+            portions.push(server.connections() - before);
+        }
+        assert!(
+            portions.iter().all(|portion| *portion <= 16),
+            "{portions:?}"
+        );
+        Ok(())
+    });
+}
+
+#[test]
 fn a_server_that_is_full_can_be_closed() {
     within_io(async {
         let server = start_server(LOCAL, echo).limit(1).await?;

@@ -156,7 +156,7 @@ fn a_listener_that_fails_and_nobody_asks_is_reported() {
         break_listener(&listener);
         yield_until(|| !server.is_serving()).await;
         let report = reports.only();
-        assert!(report.contains("cannot accept any more"), "{report}");
+        assert!(report.contains("cannot accept on 127.0.0.1:"), "{report}");
 
         let (server, listener) = fragile().await?;
         let mut forever = Box::pin(server.serve_forever());
@@ -166,7 +166,7 @@ fn a_listener_that_fails_and_nobody_asks_is_reported() {
         assert_eq!(reports.len(), 0);
         drop(forever);
         let report = reports.only();
-        assert!(report.contains("cannot accept any more"), "{report}");
+        assert!(report.contains("cannot accept on 127.0.0.1:"), "{report}");
         Ok(())
     });
 }
@@ -253,6 +253,46 @@ fn no_end_of_a_server_or_a_client_leaves_a_descriptor() {
         };
         event_loop.run_until_complete(main).unwrap().unwrap();
     });
+}
+
+#[test]
+fn a_stranger_that_cancels_the_accepting_closes_the_server() {
+    within_io(async {
+        for yields in 0..6 {
+            let server = echo_server().await?;
+            let peer = client(&server).await?;
+            peer.write_all(b"ping").await?;
+            for _ in 0..yields {
+                petla::yield_now().await;
+            }
+            let accepts = |task: &petla::TaskRef| task.name() == "petla: accepts connections";
+            let accepting = all_tasks().into_iter().find(accepts).unwrap();
+            let accepted = server.connections();
+            assert!(accepting.cancel("not mine"));
+            // B64: an accept that is cancelled has taken nobody.
+            let answered = peer.read_exact(&mut [0; 4]).await;
+            assert_eq!(answered.is_ok(), accepted == 1, "after {yields} yields");
+            yield_until(|| !server.is_serving()).await;
+            drop(peer);
+            server.wait_closed().await;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_server_goes_on_in_the_next_run_of_its_loop() {
+    let event_loop = EventLoop::new().unwrap();
+    let server = event_loop.run_until_complete(echo_server());
+    let server = server.unwrap().unwrap();
+    for _ in 0..2 {
+        let peer = event_loop.run_until_complete(served(&server));
+        drop(peer.unwrap().unwrap());
+    }
+    server.abort_clients(); // between two runs: the handlers end in the next
+    let aborted = event_loop.run_until_complete(server.shutdown(None));
+    assert_eq!(aborted.unwrap(), 0);
+    event_loop.close().unwrap();
 }
 
 /// The number that the next descriptor will have.

@@ -5,12 +5,12 @@ use std::process::Command;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst};
 
-use petla::signal::{SIGHUP, SIGINT, SIGUSR1, SIGUSR2, signals};
+use petla::signal::{SIGCHLD, SIGHUP, SIGINT, SIGUSR1, SIGUSR2, signals};
 use petla::{EventLoop, yield_now};
 
 use super::send::{action, dies_alone, raise, set_action};
 use crate::common::fork::{exit_after, fork, reap, wait_for};
-use crate::common::succeeds_alone;
+use crate::common::{succeeds_alone, yield_until};
 
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 static SENDER: AtomicI32 = AtomicI32::new(0);
@@ -77,7 +77,8 @@ fn a_handler_that_wants_to_know_who_sent_the_signal_is_told() {
             let me = std::process::id();
             super::send::kill(me, SIGUSR1);
             assert_eq!(stream.next().await, Some(SIGUSR1));
-            assert_eq!(SENDER.load(SeqCst), me.cast_signed());
+            // Another thread may handle it, and be there still.
+            yield_until(|| SENDER.load(SeqCst) == me.cast_signed()).await;
         });
         assert_eq!(action(SIGUSR1), handler);
     });
@@ -126,6 +127,23 @@ fn a_handler_that_was_installed_over_ours_and_calls_it_makes_no_circle() {
                 2,
                 "which calls ours, where nobody listens"
             );
+        });
+    });
+}
+
+#[test]
+fn a_handler_over_ours_does_not_cut_off_the_one_that_was_there_first() {
+    succeeds_alone(|| {
+        set_action(SIGUSR1, own as extern "C" fn(i32) as usize);
+        petla::run(async {
+            let _first = signals([SIGUSR1]).unwrap();
+            let over = chained as *const () as usize;
+            NEXT.store(install(SIGUSR1, over, libc::SA_SIGINFO), SeqCst);
+            raise(SIGUSR1);
+            assert_eq!(SEEN.load(SeqCst), 2, "theirs, ours, and the first");
+            let _second = signals([SIGUSR1]).unwrap();
+            raise(SIGUSR1);
+            assert_eq!(SEEN.load(SeqCst), 3, "ours, and the first");
         });
     });
 }
@@ -189,6 +207,30 @@ fn a_forked_child_ends_by_the_signal_and_its_parent_hears_nothing() {
             }
             assert!(crate::common::poll_once(&mut stream.next()).is_pending());
         });
+    });
+}
+
+/// The child of a fork whose default was set by a signal that nobody took chains again.
+#[test]
+fn a_handler_is_called_too_where_the_default_was_before() {
+    succeeds_alone(|| {
+        let event_loop = EventLoop::new().unwrap();
+        event_loop.add_signal_handler(SIGCHLD, || ()).unwrap();
+        let child = fork();
+        if child == 0 {
+            exit_after(|| {
+                raise(SIGCHLD); // the default is to ignore it
+                assert_eq!(action(SIGCHLD), libc::SIG_DFL);
+                set_action(SIGCHLD, own as extern "C" fn(i32) as usize);
+                petla::run(async {
+                    let mut stream = signals([SIGCHLD]).unwrap();
+                    raise(SIGCHLD);
+                    assert_eq!(stream.next().await, Some(SIGCHLD));
+                    assert_eq!(SEEN.load(SeqCst), 1);
+                });
+            });
+        }
+        reap(child);
     });
 }
 

@@ -121,6 +121,24 @@ fn halves_that_are_not_whole_come_back_unchanged() {
 }
 
 #[test]
+fn without_a_loop_what_is_unsent_is_not_given_up_either() {
+    let event_loop = petla::EventLoop::new().unwrap();
+    let opened = event_loop.run_until_complete(connected()).unwrap();
+    let (reader, mut writer, peer) = opened.unwrap();
+    writer.write(&vec![1; MUCH]);
+    let Err((reader, mut writer)) = TcpStream::from_streams(reader, writer) else {
+        panic!("nobody sends it, and it is unsent");
+    };
+    let sent = event_loop.run_until_complete(async {
+        let all = petla::spawn(async move { read_all(&peer).await });
+        writer.wait_closed().await.unwrap();
+        all.await.unwrap().unwrap().len()
+    });
+    assert_eq!(sent.unwrap(), MUCH);
+    drop(reader);
+}
+
+#[test]
 fn a_pipe_is_closed_by_its_writer_also_when_that_is_kept() {
     within_io(async {
         for (length, closes) in [(5, true), (5, false), (MUCH, true), (MUCH, false)] {

@@ -41,6 +41,7 @@ fn neither_the_loop_nor_the_process_waits_for_a_thread() {
 fn in_debug_mode_a_loop_says_what_its_threads_go_on_with() {
     let (held, gate) = gate();
     let (other, early) = super::gate();
+    let pool = ThreadPool::new(1);
     let event_loop = EventLoop::builder().debug(true).build().unwrap();
     let reports = collect_reports_of(&event_loop);
     let line = line!() + 3;
@@ -49,19 +50,19 @@ fn in_debug_mode_a_loop_says_what_its_threads_go_on_with() {
             let mut stuck = Box::pin(to_thread(move || gate.pass()));
             assert!(poll_once(&mut stuck).is_pending());
             to_thread(|| ()).await.unwrap();
-            let mut abandoned = Box::pin(to_thread(move || early.pass()));
+            let mut abandoned = Box::pin(pool.run(move || early.pass()));
             assert!(poll_once(&mut abandoned).is_pending());
             other.reached().await;
             held.reached().await;
             drop(abandoned);
             other.open();
-            yield_until(|| default_limiter().borrowers().len() < 2).await;
+            yield_until(|| pool.limiter().borrowed() == 0).await;
             assert_eq!(reports.len(), 0);
         })
         .unwrap();
     event_loop.close().unwrap();
     let report = reports.only();
-    let start = "threads go on with work of a loop that is closed (";
+    let start = "threads go on with work of a loop that is closed (1), from ";
     assert!(
         report.starts_with(start) && report.contains(&format!("ends.rs:{line}:")),
         "{report}"

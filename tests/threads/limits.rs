@@ -58,12 +58,10 @@ fn forty_that_block_keep_the_next_one_waiting_and_no_lookup() {
             let mut next = Box::pin(to_thread(|| 7));
             assert!(poll_once(&mut next).is_pending());
             assert_eq!(default_limiter().statistics().waiting, 1);
-            // Its address is found all the same.
-            let refused = petla::net::TcpStream::connect("localhost:1").await;
-            assert_eq!(
-                refused.unwrap_err().kind(),
-                std::io::ErrorKind::ConnectionRefused
-            );
+            // A name is looked up all the same; whether somebody listens there is not the question.
+            if let Err(error) = petla::net::TcpStream::connect("localhost:1").await {
+                assert!(!error.to_string().contains("cannot find"), "{error}");
+            }
             assert!(poll_once(&mut next).is_pending());
             held[13].open();
             assert_eq!(next.await.unwrap(), 7);

@@ -194,6 +194,15 @@ fn a_thousand_at_once_all_come_back_in_their_places() {
 }
 
 #[test]
+fn the_future_may_be_sent_and_shared_if_its_work_may() {
+    fn is_send_and_sync<T: Send + Sync>(_: &T) {}
+    fn is_send<T: Send>(_: &T) {}
+    is_send_and_sync(&to_thread(|| vec![1]));
+    let inside = std::cell::Cell::new(1);
+    is_send(&to_thread(move || inside));
+}
+
+#[test]
 #[should_panic(expected = "awaited again after it gave its result")]
 fn a_second_await_of_a_result_is_a_mistake() {
     within(async {

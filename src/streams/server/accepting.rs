@@ -73,9 +73,8 @@ impl Listener {
 }
 
 /// Ends with the listener, or with the handle of its task.
-pub(super) async fn accept_all(shared: Rc<Shared>, number: usize, start: Rc<Start>) {
-    let shared = Closing(shared);
-    let shared = &*shared.0;
+pub(super) async fn accept_all(closing: Closing, number: usize, start: Rc<Start>) {
+    let shared = &*closing.0;
     let listener = &shared.listeners[number];
     while !shared.is_closed() {
         shared.clients.room().await;
@@ -83,7 +82,7 @@ pub(super) async fn accept_all(shared: Rc<Shared>, number: usize, start: Rc<Star
         for _ in 0..CALLS_A_POLL {
             match poll_fn(|cx| listener.poll_next(shared, &mut accept, cx)).await {
                 Some(Ok((fd, peer))) => begin(shared, listener.kind, fd, peer, &*start),
-                Some(Err(error)) => return shared.fail(error),
+                Some(Err(error)) => return shared.fail(listener, error),
                 None => break,
             }
         }
@@ -100,8 +99,8 @@ fn begin(shared: &Shared, kind: Kind, fd: OwnedFd, peer: Address, start: &Start)
     shared.clients.handled_by(key, handler);
 }
 
-/// A server that accepts no more is closed, whatever ended the task.
-struct Closing(Rc<Shared>);
+/// A server that accepts no more is closed, whatever ended the task, begun or not.
+pub(super) struct Closing(pub(super) Rc<Shared>);
 
 impl Drop for Closing {
     fn drop(&mut self) {

@@ -8,15 +8,14 @@
 //! - **Seated**: an entry of the list exists while one of its seats does.
 //! - **Borrowed nowhere**: an entry holds no descriptor; the list is not borrowed while a handle,
 //!   a connection or an event is touched.
-//! - **Told**: `room` is set while another client may come, and when none will; `gone` is set once
-//!   none is left and none will come.
+//! - **Told**: `room` is set while there is room for another one; `gone` is set once none is left
+//!   and none will come.
 //!
 //! # Not here
 //! Accepting (`accepting`).
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::mem;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::thread;
@@ -54,7 +53,7 @@ impl Clients {
             room: Event::new(),
             gone: Event::new(),
         };
-        clients.room.set();
+        clients.tell();
         Rc::new(clients)
     }
 
@@ -66,7 +65,7 @@ impl Clients {
         self.len() >= self.limit
     }
 
-    /// Waits until another one may come, or none will.
+    /// Waits until another one may come.
     pub(super) async fn room(&self) {
         self.room.wait().await;
     }
@@ -145,16 +144,16 @@ impl Clients {
 
     /// Keeps a cancelled handler's seat until its clean-ups have ended: its own is in its future,
     /// which is dropped before they run.
-    fn see_off(self: &Rc<Self>, key: usize, handler: Task<()>) {
+    fn see_off(self: &Rc<Self>, key: usize, mut handler: Task<()>) {
         if !Kernel::runs_here() {
             return;
         }
         self.list.borrow_mut()[key].seats += 1;
         let seat = self.seat_at(key);
         let task = kernel::spawn(async move {
-            if let Err(JoinError::Panicked(panic)) = handler.await {
-                let message = "a handler that its server aborted panicked";
-                report::report(message, None, Some(&panic));
+            if let Err(JoinError::Panicked(panic)) = (&mut handler).await {
+                let message = format!("{} panicked when it was aborted", handler.name());
+                report::report(&message, None, Some(&panic));
             }
             drop(seat);
         });
@@ -170,13 +169,12 @@ impl Clients {
 
     /// Keeps **Told**.
     fn tell(&self) {
-        let (closed, left) = (self.closed.get(), self.len());
-        if closed || left < self.limit {
-            self.room.set();
-        } else {
+        if self.is_full() {
             self.room.clear();
+        } else {
+            self.room.set();
         }
-        if closed && left == 0 {
+        if self.closed.get() && self.len() == 0 {
             self.gone.set();
         }
     }
@@ -232,7 +230,7 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         let mut list = self.seat.clients.list.borrow_mut();
-        let handler = mem::take(&mut list[self.seat.key].handler);
+        let handler = list[self.seat.key].handler.take();
         drop(list);
         drop(handler);
         // The kernel will report it, under the name of its task.

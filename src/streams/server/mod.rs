@@ -29,7 +29,7 @@ use crate::kernel;
 use crate::local::Event;
 use crate::task::{Task, report};
 use crate::time::wait_for;
-use accepting::{Listener, Start, accept_all};
+use accepting::{Closing, Listener, Start, accept_all};
 use clients::Clients;
 pub(super) use clients::Seat;
 pub use start::{Listeners, StartServer, serve, start_server, start_unix_server};
@@ -47,6 +47,9 @@ pub use start::{Listeners, StartServer, serve, start_server, start_unix_server};
 /// | `close_clients()` | come | get what is unsent, then the end; so do their handlers |
 /// | `abort_clients()` | come | are reset; their handlers are cancelled |
 /// | `shutdown(limit)` | no more | go on until the limit, and are aborted then |
+///
+/// Handlers that need their server get it as a `Weak`: an `Rc` in a handler keeps the server alive,
+/// and the server its handler, until it is closed.
 ///
 /// # asyncio
 /// `Server`, which goes on when it is dropped. `wait_closed` waits for handlers too, not only for
@@ -123,8 +126,14 @@ impl Shared {
     }
 
     /// A listening socket failed, and with it the server.
-    fn fail(&self, error: io::Error) {
-        self.failure.replace(Some(error));
+    fn fail(&self, listener: &Listener, error: io::Error) {
+        let place = match listener.addr {
+            Some(addr) => addr.to_string(),
+            None => "a Unix socket".to_owned(),
+        };
+        let message = format!("cannot accept on {place} any more: {error}");
+        self.failure
+            .replace(Some(io::Error::new(error.kind(), message)));
         if !self.awaited.get() {
             self.report();
         }
@@ -134,7 +143,7 @@ impl Shared {
     fn report(&self) {
         let failure = self.failure.borrow().as_ref().map(again);
         if let Some(error) = failure {
-            report::report("a server cannot accept any more", None, Some(&error));
+            report::report("a server failed", None, Some(&error));
         }
     }
 }
@@ -142,7 +151,8 @@ impl Shared {
 impl Server {
     fn begin(shared: Rc<Shared>, start: &Rc<Start>) -> Server {
         for number in 0..shared.listeners.len() {
-            let accept = accept_all(Rc::clone(&shared), number, Rc::clone(start));
+            let closing = Closing(Rc::clone(&shared));
+            let accept = accept_all(closing, number, Rc::clone(start));
             let task = kernel::spawn(accept).named("petla: accepts connections");
             shared.accepting.borrow_mut().push(task);
         }

@@ -175,12 +175,11 @@ impl From<Vec<UnixListener>> for Listeners {
 
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Listener {
-        let addr = listener.local_addr().ok();
         let fd = OwnedFd::from(listener);
         Listener {
             link: Link::closable(fd),
             kind: Kind::Tcp,
-            addr,
+            addr: None, // known when it serves
             file: RefCell::new(None),
         }
     }
@@ -293,13 +292,15 @@ impl<H, L> Future for StartServer<H, L> {
         if this.limit == 0 {
             return Poll::Ready(Err(invalid("a server that may have no connection")));
         }
-        let listeners = ready!(this.opening.poll(cx))?;
+        let mut listeners = ready!(this.opening.poll(cx))?;
         if listeners.is_empty() {
             return Poll::Ready(Err(invalid("a server without a listening socket")));
         }
-        for listener in listeners.iter().filter(|one| one.kind == Kind::Tcp) {
+        for listener in listeners.iter_mut().filter(|one| one.kind == Kind::Tcp) {
+            let raw = listener.link.source().as_raw();
             // Its connections inherit it. Fails for what is no TCP socket after all.
-            let _ = socket::set(listener.link.source().as_raw(), socket::NO_DELAY, 1);
+            let _ = socket::set(raw, socket::NO_DELAY, 1);
+            listener.addr = socket::local_address(raw)?.to_inet().ok();
         }
         let shared = Shared::new(listeners, this.limit);
         Poll::Ready(Ok(Server::begin(shared, &this.start)))
