@@ -5,12 +5,13 @@
 //! good as in the mailbox. So whoever hands work to a thread counts it here.
 //!
 //! Work that nobody awaits any more holds up no clock, but what it holds (a token of a limiter) may
-//! be what a task waits for: a loop that is to say when it is stuck notes all work until the thread
-//! is done with it. So it does in debug mode, to say what it left behind when it is closed, which
-//! waits for no thread.
+//! be what a task waits for. So a loop that is to say when it is stuck counts all that runs.
+//!
+//! In debug mode the loop also notes where the work came from, until the thread is done with it:
+//! a loop that closes waits for no thread, but can say what it left behind.
 //!
 //! # Invariants
-//! - **Counted**: each [`Outside`] that lives is counted once in its loop, on that loop's thread.
+//! - **Counted**: each [`Outside`] and [`Running`] is counted once in its loop, on its thread.
 //!   One that another thread began may be gone before its post has come: the count is a sum, in
 //!   which the order does not matter, and may be below zero until the mailbox was looked through.
 //!
@@ -34,6 +35,7 @@ const PLACES_MAX: usize = 8;
 #[derive(Default)]
 pub(super) struct Outsides {
     count: Cell<isize>,
+    running: Cell<isize>,
     places: OnceCell<Arc<Places>>,
 }
 
@@ -55,9 +57,13 @@ pub(crate) struct Outside {
     home: LoopId,
 }
 
+/// Something that a thread runs, awaited or not, until it is dropped: after all that it frees.
+pub(crate) struct Running {
+    home: LoopId,
+}
+
 /// Something that a thread works on, awaited or not, until it is dropped.
 pub(crate) struct Trace {
-    home: LoopId,
     places: Arc<Places>,
     place: Place,
 }
@@ -67,10 +73,9 @@ impl Outsides {
         self.count.get() == 0
     }
 
-    /// Are threads done with all that was noted?
-    pub(super) fn leave_no_trace(&self) -> bool {
-        let places = self.places.get();
-        places.is_none_or(|places| places.lock().is_empty())
+    /// Does nothing run on, awaited or not? Known to a loop that is to say when it is stuck.
+    pub(super) fn are_over(&self) -> bool {
+        self.running.get() == 0
     }
 
     /// Reports what threads have not done with.
@@ -94,19 +99,23 @@ impl Outsides {
 }
 
 impl Kernel {
-    /// Work that was asked for at `place` begins.
-    pub(crate) fn begin_outside(&self, place: Place) -> (Outside, Option<Trace>) {
-        let trace = (self.debug.get() || self.stop_when_stuck).then(|| {
+    /// Work that was asked for at `place` begins. It counts where time could jump.
+    pub(crate) fn begin_outside(&self, place: Place) -> (Option<Outside>, Option<Trace>) {
+        let trace = self.debug.get().then(|| {
             let places = Arc::clone(self.outsides.places.get_or_init(Arc::default));
             places.lock().push(place);
-            let home = self.id;
-            Trace {
-                home,
-                places,
-                place,
-            }
+            Trace { places, place }
         });
-        (Outside::of(self.id), trace)
+        let outside = self.clock.is_virtual().then(|| Outside::of(self.id));
+        (outside, trace)
+    }
+
+    /// Work begins that may free something that a task waits for, also if it is abandoned.
+    pub(crate) fn begin_running(&self) -> Option<Running> {
+        self.stop_when_stuck.then(|| {
+            self.outsides.running.update(|running| running + 1);
+            Running { home: self.id }
+        })
     }
 }
 
@@ -119,15 +128,20 @@ impl Outside {
         Outside { home }
     }
 
-    pub(crate) fn home(&self) -> LoopId {
-        self.home
-    }
 }
 
 impl Drop for Outside {
     fn drop(&mut self) {
         on_loop(self.home, |kernel| {
             kernel.outsides.count.update(|count| count - 1);
+        });
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        on_loop(self.home, |kernel| {
+            kernel.outsides.running.update(|running| running - 1);
         });
     }
 }
@@ -139,7 +153,5 @@ impl Drop for Trace {
         if let Some(found) = found {
             places.swap_remove(found);
         }
-        drop(places);
-        on_loop(self.home, |_| ()); // it looks again whether it is stuck
     }
 }

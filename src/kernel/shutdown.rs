@@ -32,9 +32,7 @@ impl Kernel {
         self.clean_up();
         self.phase.set(Phase::Closing);
         self.drop_tasks();
-        if self.debug.get() {
-            self.outsides.report();
-        }
+        self.outsides.report();
         self.stop_listening();
         mailbox::release(self.id).into_iter().for_each(drop_safely);
         drop_safely(self.timers.replace(TimerQueue::new()));

@@ -14,9 +14,10 @@
 //! - **Told**: `end` puts the result in place in the step in which it takes the waker out, and
 //!   the future leaves its waker in the step in which it finds no result.
 //! - **Outside**: work, results and wakers are called, cloned and dropped with the mutex open.
-//! - **At work**: the loop of the task that awaits it counts the work (`outside`) until its result
-//!   is taken or it is abandoned; but not while the work itself waits for a loop ([`Paused`]),
-//!   which could not go on if time stood still for its sake.
+//! - **At work**: on a virtual clock, the loop of the task that awaits it counts the work
+//!   (`outside`) until its result is there and that task woken, or it is abandoned; but not while
+//!   the work itself waits for a loop ([`Paused`]), which could not go on if time stood still for
+//!   its sake.
 //! - **Free first**: the worker says that it is free, and gives up what the work held (a token of
 //!   a limiter), before it wakes the future. So whoever is woken finds both; a poll that nobody
 //!   asked for may come between, and at worst starts a thread too many.
@@ -92,6 +93,7 @@ pub(super) struct Ticket<T> {
 struct Job<F, T, H> {
     state: Mutex<State<F, T, H>>,
     home: Option<LoopId>,
+    is_counted: bool,
     asked_at: &'static Location<'static>,
 }
 
@@ -110,12 +112,26 @@ enum Stage<F, T, H> {
     Abandoned,
 }
 
+/// Who is to be woken, and until then time stands still.
+#[derive(Default)]
+struct Waiting {
+    waiter: Option<Waker>,
+    _outside: Option<Outside>,
+}
+
+impl Waiting {
+    fn wake(mut self) {
+        self.waiter.take().into_iter().for_each(wake_safely);
+    }
+}
+
 /// The two ends of new work. `held` is given up when a worker is free of it; `asked_at` is told
 /// when it is refused or abandoned.
 pub(super) fn job<F, T, H>(
     f: F,
     held: H,
     waiter: Waker,
+    home: Option<LoopId>,
     outside: Option<Outside>,
     asked_at: &'static Location<'static>,
 ) -> (Arc<dyn Work>, Ticket<T>)
@@ -130,7 +146,8 @@ where
         outside,
     };
     let job = Arc::new(Job {
-        home: state.outside.as_ref().map(Outside::home),
+        home,
+        is_counted: state.outside.is_some(),
         state: Mutex::new(state),
         asked_at,
     });
@@ -155,13 +172,16 @@ impl<F, T, H> Job<F, T, H> {
     }
 
     /// Puts the result in place; gives back who waits for it, or the result if nobody does.
-    fn end(&self, result: Result<T, JoinError>) -> Result<Option<Waker>, Result<T, JoinError>> {
+    fn end(&self, result: Result<T, JoinError>) -> Result<Waiting, Result<T, JoinError>> {
         let mut state = lock(&self.state);
         if let Stage::Abandoned = state.stage {
             return Err(result);
         }
         state.stage = Stage::Done(result);
-        Ok(state.waiter.take())
+        Ok(Waiting {
+            waiter: state.waiter.take(),
+            _outside: state.outside.take(),
+        })
     }
 }
 
@@ -183,15 +203,13 @@ where
             return mem::forget((result, held));
         }
         let result = result.map_err(|payload| JoinError::Panicked(Panic::new(payload)));
-        let waiter = self.end(result).unwrap_or_else(|unwanted| {
+        let waiting = self.end(result).unwrap_or_else(|unwanted| {
             discard(unwanted);
-            None
+            Waiting::default()
         });
         free();
         drop(held);
-        if let Some(waiter) = waiter {
-            wake_safely(waiter);
-        }
+        waiting.wake();
     }
 
     fn refuse(&self, why: Reason) {
@@ -201,8 +219,8 @@ where
         drop_safely(f);
         drop(held);
         let cancelled = Cancelled::new(why, self.asked_at);
-        if let Ok(Some(waiter)) = self.end(Err(JoinError::Cancelled(cancelled))) {
-            wake_safely(waiter);
+        if let Ok(waiting) = self.end(Err(JoinError::Cancelled(cancelled))) {
+            waiting.wake();
         }
     }
 
@@ -221,7 +239,7 @@ where
         let mut state = lock(&self.state);
         let is_awaited = matches!(state.stage, Stage::Running);
         let outside = match (self.home, paused) {
-            (Some(home), false) if is_awaited => Some(Outside::of(home)),
+            (Some(home), false) if is_awaited && self.is_counted => Some(Outside::of(home)),
             _ => None,
         };
         let old = mem::replace(&mut state.outside, outside);
@@ -256,9 +274,7 @@ where
         let mut state = lock(&self.state);
         match mem::replace(&mut state.stage, Stage::Taken) {
             Stage::Done(result) => {
-                let outside = state.outside.take();
                 drop(state);
-                drop(outside);
                 Poll::Ready(result)
             }
             Stage::Taken | Stage::Abandoned => {

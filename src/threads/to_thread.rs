@@ -20,7 +20,7 @@ use super::job::{Ticket, job};
 use super::pool::Pool;
 use super::shared::{default_limiter, shared};
 use crate::error::JoinError;
-use crate::kernel::{Kernel, Trace};
+use crate::kernel::{Kernel, Running, Trace};
 use crate::pin::pinned;
 use crate::primitives::{AcquireToken, Shared};
 use crate::rt::Arc;
@@ -94,6 +94,7 @@ struct Seat {
     _token: Token<'static>,
     /// Dropped after the token.
     _pool: Option<Arc<Pool>>,
+    _running: Option<Running>,
 }
 
 impl<F, T> ToThread<F, T> {
@@ -155,14 +156,18 @@ where
             return;
         };
         let begun = Kernel::with(|kernel| kernel.begin_outside(this.asked_at));
-        let (outside, trace) = begun.unzip();
+        let (outside, trace) = begun.unwrap_or_default();
+        let running = Kernel::with(Kernel::begin_running).flatten();
+        let home = Kernel::with(Kernel::id);
         let seat = Seat {
-            _trace: trace.flatten(),
+            _trace: trace,
             _token: token,
             _pool: this.pool.clone(),
+            _running: running,
         };
         let f = move || vars.with(f);
-        let (work, ticket) = job(f, seat, waiter.clone(), outside, this.asked_at);
+        let waiter = waiter.clone();
+        let (work, ticket) = job(f, seat, waiter, home, outside, this.asked_at);
         *this.ticket = Some(ticket);
         let pool = this.pool.as_ref();
         Pool::submit(pool.unwrap_or_else(|| &shared().pool), work);

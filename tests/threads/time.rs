@@ -193,3 +193,13 @@ fn work_that_waits_for_the_end_of_abandoned_work_is_not_stuck() {
     });
     assert!(text.starts_with("all tasks are blocked for good"), "{text}");
 }
+
+#[test]
+fn a_result_that_nobody_takes_holds_up_no_clock() {
+    testing::run(async {
+        let mut work = Box::pin(to_thread(linger));
+        assert!(poll_once(&mut work).is_pending());
+        sleep(HOUR).await;
+        work.await.unwrap();
+    });
+}
