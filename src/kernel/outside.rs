@@ -127,7 +127,6 @@ impl Outside {
         });
         Outside { home }
     }
-
 }
 
 impl Drop for Outside {

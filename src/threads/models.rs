@@ -206,7 +206,14 @@ fn a_dropped_ticket_leaves_nothing_whenever_it_is_dropped() {
             drop(guard);
             Letter::write(&inside)
         };
-        let (work, ticket) = job(f, held, Waker::noop().clone(), None, None, Location::caller());
+        let (work, ticket) = job(
+            f,
+            held,
+            Waker::noop().clone(),
+            None,
+            None,
+            Location::caller(),
+        );
         let counted = free.clone();
         let worker = thread::spawn(move || work.run(&|| counted.add()));
         drop(ticket);
@@ -253,8 +260,14 @@ fn refused_work_says_so_or_was_abandoned() {
         let places = Tally::new();
         let held = places.guard();
         let f = || unreachable!("it was refused");
-        let (work, ticket) =
-            job::<_, (), _>(f, held, Waker::noop().clone(), None, None, Location::caller());
+        let (work, ticket) = job::<_, (), _>(
+            f,
+            held,
+            Waker::noop().clone(),
+            None,
+            None,
+            Location::caller(),
+        );
         let refuser = thread::spawn(move || work.refuse("no".into()));
         let early = poll(&ticket, Waker::noop());
         if early.is_pending() {
