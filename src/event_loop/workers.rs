@@ -296,7 +296,7 @@ impl<F> Plan<'_, F> {
     where
         F: AsyncFn(Worker) -> T,
     {
-        let scope = CancelScope::new().linked(&self.workers.token);
+        let scope = CancelScope::new().following(&self.workers.token);
         let main = scope.run(async |_| (self.main)(worker).await);
         match event_loop.kernel.run_main(main, self.at) {
             Some(Ok(outcome)) => outcome.map_err(JoinError::Cancelled),

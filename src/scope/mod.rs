@@ -119,8 +119,28 @@ impl CancelScope {
     /// Links it to `token`: it is cancelled when the token is, from whichever thread; and the token
     /// is cancelled with it, so that a thread which looks at the token sees it.
     ///
-    /// Scopes that share a token are therefore cancelled together.
+    /// Scopes that are linked to one token are therefore cancelled together. Where many only wait
+    /// for a word, such as that the program shall end, let them be [`following`](Self::following).
     pub fn linked(self, token: &CancelToken) -> Self {
+        self.state.is_told.set(true);
+        self.following(token)
+    }
+
+    /// Cancels it too when `token` is, from whichever thread, and leaves the token alone otherwise.
+    ///
+    /// ```
+    /// use petla::sync::CancelToken;
+    /// use petla::{CancelScope, sleep};
+    /// use std::time::Duration;
+    ///
+    /// petla::run(async {
+    ///     let shutdown = CancelToken::new();
+    ///     let short = CancelScope::new().following(&shutdown).timeout(Duration::ZERO);
+    ///     assert!(short.run(async |_| sleep(Duration::from_secs(9)).await).await.is_err());
+    ///     assert!(!shutdown.is_cancelled());
+    /// });
+    /// ```
+    pub fn following(self, token: &CancelToken) -> Self {
         self.state.token.replace(Some(token.clone()));
         self
     }

@@ -87,7 +87,8 @@ impl<'env> Run<'env> {
             "a CancelScope is for one run (this one: {at}): make another for another body"
         );
         let token = state.take_token();
-        let linked = token.clone().map(|token| {
+        let told = token.clone().filter(|_| state.is_told.get());
+        let linked = token.map(|token| {
             let linked: Pin<Box<dyn Future<Output = Cancelled>>> =
                 Box::pin(async move { token.cancelled().await });
             linked
@@ -99,7 +100,7 @@ impl<'env> Run<'env> {
             patience: Alarm::default(),
             cleanup_deadline: None,
             linked,
-            token,
+            token: told,
             at,
         }
     }

@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) shield: Cell<bool>,
     pub(super) cleanup_limit: Cell<Duration>,
     pub(super) token: RefCell<Option<CancelToken>>,
+    /// The token is cancelled with the scope.
+    pub(super) is_told: Cell<bool>,
     pub(super) node: RefCell<Node>,
     /// Of the run.
     pub(super) waker: Cell<Option<Waker>>,
@@ -51,6 +53,7 @@ impl State {
             shield: Cell::new(false),
             cleanup_limit: Cell::new(CLEANUP_LIMIT),
             token: RefCell::new(None),
+            is_told: Cell::new(false),
             node: RefCell::new(Node::new()),
             waker: Cell::new(None),
             polling: Cell::new(false),

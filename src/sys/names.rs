@@ -4,7 +4,8 @@
 //! - **Slices**: as in `socket`.
 //!
 //! # Cost
-//! A function of the C library, not a system call. It blocks, for seconds when a name server is silent: to be called on a thread.
+//! A function of the C library, not a system call. It blocks, for seconds when a name server is
+//! silent: to be called on a thread.
 //!
 //! # Not here
 //! Names of services; names to addresses (`std::net::ToSocketAddrs`).

@@ -60,9 +60,8 @@ pub(crate) fn pread(fd: RawFd, buf: &mut [u8], offset: u64) -> io::Result<usize>
     count(unsafe { libc::pread(fd, pointer, buf.len(), offset) })
 }
 
-/// Makes a call that sends `length` bytes at most, and whose SIGPIPE comes to nothing. (In a
-/// program that ignores it, as Rust's do, it is as if the signal had not been; but a library may be
-/// part of another one.)
+/// Makes a call that sends `length` bytes at most and whose SIGPIPE comes to nothing. (In a program
+/// that ignores it, as Rust's do, there is no signal; but a library may be part of another one.)
 fn without_sigpipe(length: usize, call: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
     let sigpipe = just_sigpipe();
     let mut before = MaybeUninit::<sigset_t>::uninit();

@@ -113,15 +113,20 @@ fn the_thread_that_became_idle_last_is_the_first_to_work() {
     let pool = pool(LONG, worker::start);
     let gates: Vec<_> = (0..3).map(|_| gate()).collect();
     let (mut opens, mut work) = (Vec::new(), Vec::new());
+    let at_work = Arc::new(AtomicUsize::new(0));
     for (open, pass) in gates {
         opens.push(open);
+        let counted = at_work.clone();
         let mut future = Box::pin(run(&pool, move || {
+            counted.fetch_add(1, SeqCst);
             pass();
             thread::current().id()
         }));
         begin(&mut future);
         work.push(future);
     }
+    // Else the first to be done may take the work of a thread that is still on its way.
+    wait_until(|| at_work.load(SeqCst) == 3);
     for (idle, (open, future)) in (1..).zip(opens.into_iter().zip(work)) {
         open.send(()).unwrap();
         let last = block_on(future).unwrap();

@@ -375,6 +375,23 @@ fn a_linked_token_is_cancelled_with_its_scope_and_not_by_its_end() {
 }
 
 #[test]
+fn a_followed_token_cancels_and_is_left_alone() {
+    testing::run(async {
+        let token = CancelToken::new();
+        let short = CancelScope::new().following(&token).timeout(ms(5));
+        assert!(short.run(async |_| pending::<()>().await).await.is_err());
+        assert!(token.check().is_ok());
+
+        let other = CancelScope::new().following(&token);
+        let run = other.run(async |_| {
+            token.cancel("all end");
+            pending::<()>().await
+        });
+        assert_eq!(run.await.unwrap_err().reason(), Some("all end"));
+    });
+}
+
+#[test]
 fn a_linked_token_is_cancelled_by_another_thread() {
     within(async {
         let token = CancelToken::new();
