@@ -112,10 +112,7 @@ impl Kernel {
 
     /// Work begins that may free something that a task waits for, also if it is abandoned.
     pub(crate) fn begin_running(&self) -> Option<Running> {
-        self.stop_when_stuck.then(|| {
-            self.outsides.running.update(|running| running + 1);
-            Running { home: self.id }
-        })
+        self.stop_when_stuck.then(|| Running::of(self.id))
     }
 }
 
@@ -134,6 +131,16 @@ impl Drop for Outside {
         on_loop(self.home, |kernel| {
             kernel.outsides.count.update(|count| count - 1);
         });
+    }
+}
+
+impl Running {
+    /// Counts one for the loop `home`; from any thread.
+    pub(crate) fn of(home: LoopId) -> Running {
+        on_loop(home, |kernel| {
+            kernel.outsides.running.update(|running| running + 1);
+        });
+        Running { home }
     }
 }
 

@@ -18,6 +18,8 @@
 //!   (`outside`) until its result is there and that task woken, or it is abandoned; but not while
 //!   the work itself waits for a loop ([`Paused`]), which could not go on if time stood still for
 //!   its sake.
+//! - **Running**: a loop that is to say when it is stuck counts the work, awaited or not, until it is
+//!   over and what it held is free; but not while it waits for somebody, who may never come.
 //! - **Free first**: the worker says that it is free, and gives up what the work held (a token of
 //!   a limiter), before it wakes the future. So whoever is woken finds both; a poll that nobody
 //!   asked for may come between, and at worst starts a thread too many.
@@ -35,7 +37,7 @@ use std::sync::Arc; // loom's has no unsized coercion
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Cancelled, JoinError, Panic, Reason};
-use crate::kernel::Outside;
+use crate::kernel::{Outside, Running};
 use crate::mailbox::LoopId;
 use crate::rt::{Mutex, lock};
 use crate::sys::fork_count;
@@ -94,6 +96,7 @@ struct Job<F, T, H> {
     state: Mutex<State<F, T, H>>,
     home: Option<LoopId>,
     is_counted: bool,
+    is_watched: bool,
     asked_at: &'static Location<'static>,
 }
 
@@ -102,6 +105,9 @@ struct State<F, T, H> {
     /// Who awaits the result.
     waiter: Option<Waker>,
     outside: Option<Outside>,
+    running: Option<Running>,
+    /// Nothing of it runs or will.
+    is_over: bool,
 }
 
 enum Stage<F, T, H> {
@@ -133,6 +139,7 @@ pub(super) fn job<F, T, H>(
     waiter: Waker,
     home: Option<LoopId>,
     outside: Option<Outside>,
+    running: Option<Running>,
     asked_at: &'static Location<'static>,
 ) -> (Arc<dyn Work>, Ticket<T>)
 where
@@ -144,10 +151,13 @@ where
         stage: Stage::Queued(f, held),
         waiter: Some(waiter),
         outside,
+        running,
+        is_over: false,
     };
     let job = Arc::new(Job {
         home,
         is_counted: state.outside.is_some(),
+        is_watched: state.running.is_some(),
         state: Mutex::new(state),
         asked_at,
     });
@@ -183,6 +193,15 @@ impl<F, T, H> Job<F, T, H> {
             _outside: state.outside.take(),
         })
     }
+
+    /// All that it held is free.
+    fn count_off(&self) {
+        let mut state = lock(&self.state);
+        state.is_over = true;
+        let running = state.running.take();
+        drop(state);
+        drop(running);
+    }
 }
 
 impl<F, T, H> Work for Job<F, T, H>
@@ -209,6 +228,7 @@ where
         });
         free();
         drop(held);
+        self.count_off();
         waiting.wake();
     }
 
@@ -218,6 +238,7 @@ where
         };
         drop_safely(f);
         drop(held);
+        self.count_off();
         let cancelled = Cancelled::new(why, self.asked_at);
         if let Ok(waiting) = self.end(Err(JoinError::Cancelled(cancelled))) {
             waiting.wake();
@@ -242,9 +263,14 @@ where
             (Some(home), false) if is_awaited && self.is_counted => Some(Outside::of(home)),
             _ => None,
         };
-        let old = mem::replace(&mut state.outside, outside);
+        let running = match (self.home, paused) {
+            (Some(home), false) if !state.is_over && self.is_watched => Some(Running::of(home)),
+            _ => None,
+        };
+        let outside = mem::replace(&mut state.outside, outside);
+        let running = mem::replace(&mut state.running, running);
         drop(state);
-        drop(old);
+        drop((outside, running));
     }
 }
 
@@ -292,8 +318,13 @@ where
     }
 
     fn abandon(&self) {
+        let _running; // dropped after what it holds, if it has not begun
         let mut state = lock(&self.state);
         let stage = mem::replace(&mut state.stage, Stage::Abandoned);
+        if let Stage::Queued(..) = stage {
+            state.is_over = true;
+            _running = state.running.take();
+        }
         let (waiter, outside) = (state.waiter.take(), state.outside.take());
         drop(state);
         drop(outside);

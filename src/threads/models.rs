@@ -140,7 +140,7 @@ impl Letter {
 type Ends<T> = (StdArc<dyn Work>, Ticket<T>);
 
 fn ends<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static, waker: Waker) -> Ends<T> {
-    job(f, (), waker, None, None, Location::caller())
+    job(f, (), waker, None, None, None, Location::caller())
 }
 
 fn poll<T>(ticket: &Ticket<T>, waker: &Waker) -> Poll<Result<T, JoinError>> {
@@ -212,6 +212,7 @@ fn a_dropped_ticket_leaves_nothing_whenever_it_is_dropped() {
             Waker::noop().clone(),
             None,
             None,
+            None,
             Location::caller(),
         );
         let counted = free.clone();
@@ -245,7 +246,15 @@ fn whoever_is_woken_finds_the_worker_free_and_its_place_given_back() {
     explore(|| {
         let [free, places, rings] = [(); 3].map(|()| Tally::new());
         let held = places.guard();
-        let (work, ticket) = job(|| 7, held, ring(&rings), None, None, Location::caller());
+        let (work, ticket) = job(
+            || 7,
+            held,
+            ring(&rings),
+            None,
+            None,
+            None,
+            Location::caller(),
+        );
         let counted = free.clone();
         thread::spawn(move || work.run(&|| counted.add()));
         wait_for_ring(&rings);
@@ -264,6 +273,7 @@ fn refused_work_says_so_or_was_abandoned() {
             f,
             held,
             Waker::noop().clone(),
+            None,
             None,
             None,
             Location::caller(),

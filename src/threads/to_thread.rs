@@ -20,7 +20,7 @@ use super::job::{Ticket, job};
 use super::pool::Pool;
 use super::shared::{default_limiter, shared};
 use crate::error::JoinError;
-use crate::kernel::{Kernel, Running, Trace};
+use crate::kernel::{Kernel, Trace};
 use crate::pin::pinned;
 use crate::primitives::{AcquireToken, Shared};
 use crate::rt::Arc;
@@ -94,7 +94,6 @@ struct Seat {
     _token: Token<'static>,
     /// Dropped after the token.
     _pool: Option<Arc<Pool>>,
-    _running: Option<Running>,
 }
 
 impl<F, T> ToThread<F, T> {
@@ -163,11 +162,10 @@ where
             _trace: trace,
             _token: token,
             _pool: this.pool.clone(),
-            _running: running,
         };
         let f = move || vars.with(f);
         let waiter = waiter.clone();
-        let (work, ticket) = job(f, seat, waiter, home, outside, this.asked_at);
+        let (work, ticket) = job(f, seat, waiter, home, outside, running, this.asked_at);
         *this.ticket = Some(ticket);
         let pool = this.pool.as_ref();
         Pool::submit(pool.unwrap_or_else(|| &shared().pool), work);

@@ -203,3 +203,14 @@ fn a_result_that_nobody_takes_holds_up_no_clock() {
         work.await.unwrap();
     });
 }
+
+#[test]
+fn work_that_waits_for_what_nobody_will_do_leaves_its_loop_stuck() {
+    let text = panic_text(|| {
+        testing::run(async {
+            let event = petla::sync::Event::new();
+            to_thread(move || event.blocking_wait()).await.unwrap();
+        });
+    });
+    assert!(text.starts_with("all tasks are blocked for good"), "{text}");
+}
