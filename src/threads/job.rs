@@ -18,8 +18,8 @@
 //!   (`outside`) until its result is there and that task woken, or it is abandoned; but not while
 //!   the work itself waits for a loop ([`Paused`]), which could not go on if time stood still for
 //!   its sake.
-//! - **Running**: a loop that is to say when it is stuck counts the work, awaited or not, until it is
-//!   over and what it held is free; but not while it waits for somebody, who may never come.
+//! - **Running**: a loop that is to say when it is stuck counts the work, awaited or not, until it
+//!   is over and what it held is free; but not while it waits for somebody, who may never come.
 //! - **Free first**: the worker says that it is free, and gives up what the work held (a token of
 //!   a limiter), before it wakes the future. So whoever is woken finds both; a poll that nobody
 //!   asked for may come between, and at worst starts a thread too many.
