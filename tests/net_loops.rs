@@ -221,3 +221,20 @@ fn a_future_dropped_on_another_thread_leaves_the_others_waiting() {
         Ok(())
     });
 }
+
+#[test]
+fn a_listener_given_up_between_two_runs_waits_again_in_the_same_loop() {
+    let event_loop = petla::EventLoop::new().unwrap();
+    let listener = event_loop.run_until_complete(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        assert!(poll_once(&mut listener.accept()).is_pending());
+        listener
+    });
+    let listener = TcpListener::from_std(listener.unwrap().into_std()).unwrap();
+    let accepted = event_loop.run_until_complete(async {
+        assert!(poll_once(&mut listener.accept()).is_pending());
+        let _client = TcpStream::connect(listener.local_addr()?).await?;
+        listener.accept().await.map(drop)
+    });
+    accepted.unwrap().unwrap();
+}

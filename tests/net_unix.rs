@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use common::{poll_once, within_io as within};
 use petla::net::{AsyncFd, UnixListener, UnixStream};
@@ -171,6 +171,20 @@ fn a_connect_to_a_full_queue_waits_for_room() {
         drop((first, second));
         Ok(())
     });
+}
+
+#[test]
+fn a_connect_to_a_full_queue_is_an_error_where_no_loop_could_wait() {
+    let path = SocketPath::new();
+    let made = petla::run(async {
+        let listener = UnixListener::bind(&path.0).backlog(0).await?;
+        Ok::<_, io::Error>((listener, UnixStream::connect(&path.0).await?))
+    });
+    let _full = made.unwrap();
+    let Poll::Ready(Err(error)) = poll_once(&mut UnixStream::connect(&path.0)) else {
+        panic!("it cannot wait here");
+    };
+    assert!(error.to_string().contains("petla::run"), "{error}");
 }
 
 #[test]

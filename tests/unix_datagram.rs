@@ -309,3 +309,19 @@ fn a_send_outside_a_loop_works_until_it_would_have_to_wait() {
     };
     assert!(error.to_string().contains("petla::run"), "{error}");
 }
+
+#[test]
+fn a_full_receiver_is_an_error_where_no_loop_could_wait_for_it() {
+    let name = SocketAddr::from_abstract_name(format!("petla-full-{}", std::process::id()));
+    let name = name.unwrap();
+    let (_receiver, sender) = petla::run(async {
+        let receiver = UnixDatagram::bind_addr(&name).await.unwrap();
+        let sender = UnixDatagram::unbound().unwrap();
+        while poll_once(&mut sender.send_to_addr(b"x", &name)).is_ready() {}
+        (receiver, sender)
+    });
+    let Poll::Ready(Err(error)) = poll_once(&mut sender.send_to_addr(b"x", &name)) else {
+        panic!("it cannot wait here");
+    };
+    assert!(error.to_string().contains("petla::run"), "{error}");
+}

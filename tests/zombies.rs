@@ -378,3 +378,34 @@ fn a_forked_child_lets_the_children_of_its_parent_alone() {
         }
     });
 }
+
+#[test]
+fn a_forked_child_lets_the_group_of_a_child_that_has_ended_alone() {
+    succeeds_alone(|| {
+        let (child, left) = petla::run(async {
+            let mut command = shell("sleep 1000 & echo $!");
+            command.process_group(0).stdout(Stdio::piped());
+            let mut child = command.kill_on_drop(true).spawn().unwrap();
+            let mut output = child.stdout.take().unwrap().into_stream();
+            let left: u32 = output.read_line().await.unwrap().unwrap().parse().unwrap();
+            assert!(child.wait().await.unwrap().success());
+            (child, left)
+        });
+        let copy = common::fork::fork();
+        if copy == 0 {
+            common::fork::exit_after(|| {
+                child.kill_group().unwrap(); // nobody is left in it, as seen from here
+                drop(child);
+            });
+        }
+        common::fork::reap(copy);
+        for _ in 0..1000 {
+            assert!(runs(left)); // a signal may take its time
+            std::thread::yield_now();
+        }
+        drop(child);
+        while runs(left) {
+            std::thread::yield_now();
+        }
+    });
+}

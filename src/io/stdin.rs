@@ -158,7 +158,10 @@ impl Stdin {
 
     /// The lines, as a [`Stream`] that ends with the input.
     pub fn lines(self) -> StdinLines {
-        StdinLines { next: None }
+        StdinLines {
+            next: None,
+            failed: false,
+        }
     }
 }
 
@@ -261,19 +264,20 @@ impl Block {
     }
 }
 
-/// The lines of the standard input; from [`Stdin::lines`].
+/// The lines of the standard input; from [`Stdin::lines`]. The first error ends them.
 ///
 /// # Cancel safety
 /// **Strict.** Between two lines it holds nothing; while it waits, other readers wait behind it.
 #[must_use = "streams do nothing unless polled"]
 pub struct StdinLines {
     next: Option<Pin<Box<dyn Future<Output = Line> + Send>>>,
+    failed: bool,
 }
 
 type Line = io::Result<Option<String>>;
 
 impl StdinLines {
-    /// The next line; `None` at the end.
+    /// The next line; `None` at the end, and after an error.
     ///
     /// # Errors
     /// Those of [`Stdin::read_line`].
@@ -282,7 +286,16 @@ impl StdinLines {
     /// **Strict.**
     pub async fn next(&mut self) -> Option<io::Result<String>> {
         self.next = None; // if it was polled as a stream before: by Kept that loses nothing
-        stdin().read_line().await.transpose()
+        if self.failed {
+            return None;
+        }
+        let line = stdin().read_line().await;
+        self.give(line)
+    }
+
+    fn give(&mut self, line: Line) -> Option<io::Result<String>> {
+        self.failed = line.is_err();
+        line.transpose()
     }
 }
 
@@ -290,12 +303,15 @@ impl Stream for StdinLines {
     type Item = io::Result<String>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.failed {
+            return Poll::Ready(None);
+        }
         let next = self
             .next
             .get_or_insert_with(|| Box::pin(stdin().read_line()));
         let line = ready!(next.as_mut().poll(cx));
         self.next = None;
-        Poll::Ready(line.transpose())
+        Poll::Ready(self.give(line))
     }
 }
 

@@ -115,7 +115,9 @@ impl Kernel {
             self.given_up.set(true); // whoever would turn it waits for this loop to close
         }
         let deaf = self.reactor.borrow().is_empty() && !self.hears_signals();
-        let stuck = deadline == u64::MAX && deaf;
+        // What a thread did before it was counted off is in the mailbox at least.
+        let quiet = self.outsides.are_over() && !self.mailbox.is_notified();
+        let stuck = deadline == u64::MAX && deaf && quiet;
         if stuck && self.seek_cycles() {
             return true;
         }

@@ -4,11 +4,14 @@
 //! right while a thread works on something that a task of it awaits: what comes of that is as
 //! good as in the mailbox. So whoever hands work to a thread counts it here.
 //!
+//! Work that nobody awaits any more holds up no clock, but what it holds (a token of a limiter) may
+//! be what a task waits for. So a loop that is to say when it is stuck counts all that runs.
+//!
 //! In debug mode the loop also notes where the work came from, until the thread is done with it:
 //! a loop that closes waits for no thread, but can say what it left behind.
 //!
 //! # Invariants
-//! - **Counted**: each [`Outside`] that lives is counted once in its loop, on that loop's thread.
+//! - **Counted**: each [`Outside`] and [`Running`] is counted once in its loop, on its thread.
 //!   One that another thread began may be gone before its post has come: the count is a sum, in
 //!   which the order does not matter, and may be below zero until the mailbox was looked through.
 //!
@@ -32,6 +35,7 @@ const PLACES_MAX: usize = 8;
 #[derive(Default)]
 pub(super) struct Outsides {
     count: Cell<isize>,
+    running: Cell<isize>,
     places: OnceCell<Arc<Places>>,
 }
 
@@ -53,6 +57,11 @@ pub(crate) struct Outside {
     home: LoopId,
 }
 
+/// Something that a thread runs, awaited or not, until it is dropped: after all that it frees.
+pub(crate) struct Running {
+    home: LoopId,
+}
+
 /// Something that a thread works on, awaited or not, until it is dropped.
 pub(crate) struct Trace {
     places: Arc<Places>,
@@ -62,6 +71,11 @@ pub(crate) struct Trace {
 impl Outsides {
     pub(super) fn is_empty(&self) -> bool {
         self.count.get() == 0
+    }
+
+    /// Does nothing run on, awaited or not? Known to a loop that is to say when it is stuck.
+    pub(super) fn are_over(&self) -> bool {
+        self.running.get() == 0
     }
 
     /// Reports what threads have not done with.
@@ -85,14 +99,20 @@ impl Outsides {
 }
 
 impl Kernel {
-    /// Work that was asked for at `place` begins.
-    pub(crate) fn begin_outside(&self, place: Place) -> (Outside, Option<Trace>) {
+    /// Work that was asked for at `place` begins. It counts where time could jump.
+    pub(crate) fn begin_outside(&self, place: Place) -> (Option<Outside>, Option<Trace>) {
         let trace = self.debug.get().then(|| {
             let places = Arc::clone(self.outsides.places.get_or_init(Arc::default));
             places.lock().push(place);
             Trace { places, place }
         });
-        (Outside::of(self.id), trace)
+        let outside = self.clock.is_virtual().then(|| Outside::of(self.id));
+        (outside, trace)
+    }
+
+    /// Work begins that may free something that a task waits for, also if it is abandoned.
+    pub(crate) fn begin_running(&self) -> Option<Running> {
+        self.stop_when_stuck.then(|| Running::of(self.id))
     }
 }
 
@@ -104,16 +124,30 @@ impl Outside {
         });
         Outside { home }
     }
-
-    pub(crate) fn home(&self) -> LoopId {
-        self.home
-    }
 }
 
 impl Drop for Outside {
     fn drop(&mut self) {
         on_loop(self.home, |kernel| {
             kernel.outsides.count.update(|count| count - 1);
+        });
+    }
+}
+
+impl Running {
+    /// Counts one for the loop `home`; from any thread.
+    pub(crate) fn of(home: LoopId) -> Running {
+        on_loop(home, |kernel| {
+            kernel.outsides.running.update(|running| running + 1);
+        });
+        Running { home }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        on_loop(self.home, |kernel| {
+            kernel.outsides.running.update(|running| running - 1);
         });
     }
 }

@@ -416,8 +416,9 @@ fn wrong_loop() -> io::Error {
     )
 }
 
+/// For whoever would have to wait, where no loop runs.
 #[cold]
-fn no_loop() -> io::Error {
+pub(crate) fn no_loop() -> io::Error {
     io::Error::other(
         "waiting for a descriptor needs a running event loop on this thread: use petla::run(..)",
     )

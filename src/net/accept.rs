@@ -37,7 +37,8 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 
 use super::TcpStream;
-use crate::kernel::source::{Direction, Source, Wait};
+use crate::kernel::Kernel;
+use crate::kernel::source::{Direction, Source, Wait, no_loop};
 use crate::sys::socket::{self, AcceptFailure, Address};
 use crate::task::report;
 use crate::time::{self, Sleep};
@@ -87,6 +88,9 @@ impl<T> Future for Accept<'_, T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         loop {
             if let Some(pause) = &mut self.pause {
+                if !Kernel::runs_here() {
+                    return Poll::Ready(Err(no_loop()));
+                }
                 ready!(Pin::new(pause).poll(cx));
                 self.pause = None;
             }

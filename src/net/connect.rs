@@ -41,7 +41,8 @@ use std::time::Duration;
 
 use super::TcpStream;
 use super::addr::Addresses;
-use crate::kernel::source::{Direction, Kind, Source};
+use crate::kernel::Kernel;
+use crate::kernel::source::{Direction, Kind, Source, no_loop};
 use crate::sys::socket::{self, Address, Connected};
 use crate::time::{self, Sleep};
 
@@ -234,6 +235,9 @@ async fn connect(address: Address, local: Option<Address>) -> io::Result<Source>
             Connected::Done => return Ok(source),
             Connected::UnderWay => break,
             Connected::QueueFull => {}
+        }
+        if !Kernel::runs_here() {
+            return Err(no_loop());
         }
         time::sleep(pause).await;
         pause = (pause * 2).min(QUEUE_PAUSE_MAX);

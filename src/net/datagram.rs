@@ -29,7 +29,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::kernel::source::{Direction, Source, Wait};
+use crate::kernel::Kernel;
+use crate::kernel::source::{Direction, Source, Wait, no_loop};
 use crate::sys::datagram::{self, Receive};
 use crate::sys::epoll::poll_now;
 use crate::sys::socket::Address;
@@ -227,6 +228,9 @@ impl Patience {
     ) -> Poll<io::Result<usize>> {
         loop {
             if let Some(pause) = &mut self.pause {
+                if !Kernel::runs_here() {
+                    return Poll::Ready(Err(no_loop()));
+                }
                 ready!(Pin::new(pause).poll(cx));
                 self.pause = None;
             }

@@ -184,9 +184,11 @@ impl Watched {
                            Command::process_group(0)";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let mut end = lock(&self.end);
-        if self.look(&mut end).is_err() {
-            return Err(ProcessEnded.into()); // the number may be another's
+        let _end = lock(&self.end);
+        // Asked anew also if the end is known: a forked copy knows it too, and somebody else may
+        // have reaped what was kept. Then the number may be another's.
+        if !matches!(self.ask(), Ok(End::Running | End::Ended(_))) {
+            return Err(ProcessEnded.into());
         }
         child::send_to_group(self.number, signal).map_err(ended)
     }

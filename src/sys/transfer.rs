@@ -40,8 +40,8 @@ fn to_offset(offset: u64) -> io::Result<off_t> {
 pub(crate) fn sendfile(to: RawFd, file: RawFd, offset: u64, length: usize) -> io::Result<usize> {
     faults::at("sendfile")?;
     let mut offset = to_offset(offset)?;
-    // SAFETY: Slices.
     without_sigpipe(length, || {
+        // SAFETY: Slices.
         count(unsafe { libc::sendfile(to, file, &mut offset, length) })
     })
 }

@@ -14,9 +14,12 @@
 //! - **Told**: `end` puts the result in place in the step in which it takes the waker out, and
 //!   the future leaves its waker in the step in which it finds no result.
 //! - **Outside**: work, results and wakers are called, cloned and dropped with the mutex open.
-//! - **At work**: the loop of the task that awaits it counts the work (`outside`) until its result
-//!   is taken or it is abandoned; but not while the work itself waits for a loop ([`Paused`]),
-//!   which could not go on if time stood still for its sake.
+//! - **At work**: on a virtual clock, the loop of the task that awaits it counts the work
+//!   (`outside`) until its result is there and that task woken, or it is abandoned; but not while
+//!   the work itself waits for a loop ([`Paused`]), which could not go on if time stood still for
+//!   its sake.
+//! - **Running**: a loop that is to say when it is stuck counts the work, awaited or not, until it
+//!   is over and what it held is free; but not while it waits for somebody, who may never come.
 //! - **Free first**: the worker says that it is free, and gives up what the work held (a token of
 //!   a limiter), before it wakes the future. So whoever is woken finds both; a poll that nobody
 //!   asked for may come between, and at worst starts a thread too many.
@@ -34,7 +37,7 @@ use std::sync::Arc; // loom's has no unsized coercion
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Cancelled, JoinError, Panic, Reason};
-use crate::kernel::Outside;
+use crate::kernel::{Outside, Running};
 use crate::mailbox::LoopId;
 use crate::rt::{Mutex, lock};
 use crate::sys::fork_count;
@@ -92,6 +95,8 @@ pub(super) struct Ticket<T> {
 struct Job<F, T, H> {
     state: Mutex<State<F, T, H>>,
     home: Option<LoopId>,
+    is_counted: bool,
+    is_watched: bool,
     asked_at: &'static Location<'static>,
 }
 
@@ -100,6 +105,9 @@ struct State<F, T, H> {
     /// Who awaits the result.
     waiter: Option<Waker>,
     outside: Option<Outside>,
+    running: Option<Running>,
+    /// Nothing of it runs or will.
+    is_over: bool,
 }
 
 enum Stage<F, T, H> {
@@ -110,13 +118,28 @@ enum Stage<F, T, H> {
     Abandoned,
 }
 
+/// Who is to be woken, and until then time stands still.
+#[derive(Default)]
+struct Waiting {
+    waiter: Option<Waker>,
+    _outside: Option<Outside>,
+}
+
+impl Waiting {
+    fn wake(mut self) {
+        self.waiter.take().into_iter().for_each(wake_safely);
+    }
+}
+
 /// The two ends of new work. `held` is given up when a worker is free of it; `asked_at` is told
 /// when it is refused or abandoned.
 pub(super) fn job<F, T, H>(
     f: F,
     held: H,
     waiter: Waker,
+    home: Option<LoopId>,
     outside: Option<Outside>,
+    running: Option<Running>,
     asked_at: &'static Location<'static>,
 ) -> (Arc<dyn Work>, Ticket<T>)
 where
@@ -128,9 +151,13 @@ where
         stage: Stage::Queued(f, held),
         waiter: Some(waiter),
         outside,
+        running,
+        is_over: false,
     };
     let job = Arc::new(Job {
-        home: state.outside.as_ref().map(Outside::home),
+        home,
+        is_counted: state.outside.is_some(),
+        is_watched: state.running.is_some(),
         state: Mutex::new(state),
         asked_at,
     });
@@ -155,13 +182,25 @@ impl<F, T, H> Job<F, T, H> {
     }
 
     /// Puts the result in place; gives back who waits for it, or the result if nobody does.
-    fn end(&self, result: Result<T, JoinError>) -> Result<Option<Waker>, Result<T, JoinError>> {
+    fn end(&self, result: Result<T, JoinError>) -> Result<Waiting, Result<T, JoinError>> {
         let mut state = lock(&self.state);
         if let Stage::Abandoned = state.stage {
             return Err(result);
         }
         state.stage = Stage::Done(result);
-        Ok(state.waiter.take())
+        Ok(Waiting {
+            waiter: state.waiter.take(),
+            _outside: state.outside.take(),
+        })
+    }
+
+    /// All that it held is free.
+    fn count_off(&self) {
+        let mut state = lock(&self.state);
+        state.is_over = true;
+        let running = state.running.take();
+        drop(state);
+        drop(running);
     }
 }
 
@@ -183,15 +222,14 @@ where
             return mem::forget((result, held));
         }
         let result = result.map_err(|payload| JoinError::Panicked(Panic::new(payload)));
-        let waiter = self.end(result).unwrap_or_else(|unwanted| {
+        let waiting = self.end(result).unwrap_or_else(|unwanted| {
             discard(unwanted);
-            None
+            Waiting::default()
         });
         free();
         drop(held);
-        if let Some(waiter) = waiter {
-            wake_safely(waiter);
-        }
+        self.count_off();
+        waiting.wake();
     }
 
     fn refuse(&self, why: Reason) {
@@ -200,9 +238,10 @@ where
         };
         drop_safely(f);
         drop(held);
+        self.count_off();
         let cancelled = Cancelled::new(why, self.asked_at);
-        if let Ok(Some(waiter)) = self.end(Err(JoinError::Cancelled(cancelled))) {
-            wake_safely(waiter);
+        if let Ok(waiting) = self.end(Err(JoinError::Cancelled(cancelled))) {
+            waiting.wake();
         }
     }
 
@@ -221,12 +260,17 @@ where
         let mut state = lock(&self.state);
         let is_awaited = matches!(state.stage, Stage::Running);
         let outside = match (self.home, paused) {
-            (Some(home), false) if is_awaited => Some(Outside::of(home)),
+            (Some(home), false) if is_awaited && self.is_counted => Some(Outside::of(home)),
             _ => None,
         };
-        let old = mem::replace(&mut state.outside, outside);
+        let running = match (self.home, paused) {
+            (Some(home), false) if !state.is_over && self.is_watched => Some(Running::of(home)),
+            _ => None,
+        };
+        let outside = mem::replace(&mut state.outside, outside);
+        let running = mem::replace(&mut state.running, running);
         drop(state);
-        drop(old);
+        drop((outside, running));
     }
 }
 
@@ -256,9 +300,7 @@ where
         let mut state = lock(&self.state);
         match mem::replace(&mut state.stage, Stage::Taken) {
             Stage::Done(result) => {
-                let outside = state.outside.take();
                 drop(state);
-                drop(outside);
                 Poll::Ready(result)
             }
             Stage::Taken | Stage::Abandoned => {
@@ -276,8 +318,13 @@ where
     }
 
     fn abandon(&self) {
+        let _running; // dropped after what it holds, if it has not begun
         let mut state = lock(&self.state);
         let stage = mem::replace(&mut state.stage, Stage::Abandoned);
+        if let Stage::Queued(..) = stage {
+            state.is_over = true;
+            _running = state.running.take();
+        }
         let (waiter, outside) = (state.waiter.take(), state.outside.take());
         drop(state);
         drop(outside);

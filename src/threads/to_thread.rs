@@ -155,14 +155,17 @@ where
             return;
         };
         let begun = Kernel::with(|kernel| kernel.begin_outside(this.asked_at));
-        let (outside, trace) = begun.unzip();
+        let (outside, trace) = begun.unwrap_or_default();
+        let running = Kernel::with(Kernel::begin_running).flatten();
+        let home = Kernel::with(Kernel::id);
         let seat = Seat {
-            _trace: trace.flatten(),
+            _trace: trace,
             _token: token,
             _pool: this.pool.clone(),
         };
         let f = move || vars.with(f);
-        let (work, ticket) = job(f, seat, waiter.clone(), outside, this.asked_at);
+        let waiter = waiter.clone();
+        let (work, ticket) = job(f, seat, waiter, home, outside, running, this.asked_at);
         *this.ticket = Some(ticket);
         let pool = this.pool.as_ref();
         Pool::submit(pool.unwrap_or_else(|| &shared().pool), work);

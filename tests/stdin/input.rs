@@ -165,6 +165,26 @@ fn a_line_that_is_no_text_is_an_error_and_stays_to_be_read_as_bytes() {
 }
 
 #[test]
+fn a_line_that_is_no_text_ends_the_lines_so_that_nobody_spins() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(b"ok\n\xff\n").unwrap();
+    drop(writer);
+    run_with(reader, || {
+        within_io(async {
+            let (mut lines, mut stream) = (stdin().lines(), stdin().lines());
+            assert_eq!(lines.next().await.unwrap()?, "ok");
+            assert!(lines.next().await.unwrap().is_err());
+            assert!(lines.next().await.is_none());
+            for has_failed in [false, true] {
+                let next = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await;
+                assert_eq!(next.is_none(), has_failed);
+            }
+            Ok(())
+        });
+    });
+}
+
+#[test]
 fn loops_one_after_the_other_and_side_by_side_share_the_lines() {
     const LINES: usize = 3_000;
     let (reader, mut writer) = std::io::pipe().unwrap();

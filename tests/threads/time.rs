@@ -166,3 +166,51 @@ fn work_that_a_third_thread_wakes_is_counted_in_whatever_order_that_arrives() {
         }
     });
 }
+
+#[test]
+fn work_that_waits_for_the_end_of_abandoned_work_is_not_stuck() {
+    testing::run(async {
+        let pool = ThreadPool::new(1);
+        let (held, gate) = gate();
+        let mut abandoned = Box::pin(pool.run(move || gate.pass()));
+        assert!(poll_once(&mut abandoned).is_pending());
+        held.reached().await;
+        drop(abandoned);
+        let opener = thread::spawn(move || {
+            linger();
+            held.open();
+        });
+        assert_eq!(pool.run(|| 7).await.unwrap(), 7);
+        opener.join().unwrap();
+    });
+    let text = panic_text(|| {
+        testing::run(async {
+            let mut abandoned = Box::pin(to_thread(linger));
+            assert!(poll_once(&mut abandoned).is_pending());
+            drop(abandoned);
+            std::future::pending::<()>().await;
+        });
+    });
+    assert!(text.starts_with("all tasks are blocked for good"), "{text}");
+}
+
+#[test]
+fn a_result_that_nobody_takes_holds_up_no_clock() {
+    testing::run(async {
+        let mut work = Box::pin(to_thread(linger));
+        assert!(poll_once(&mut work).is_pending());
+        sleep(HOUR).await;
+        work.await.unwrap();
+    });
+}
+
+#[test]
+fn work_that_waits_for_what_nobody_will_do_leaves_its_loop_stuck() {
+    let text = panic_text(|| {
+        testing::run(async {
+            let event = petla::sync::Event::new();
+            to_thread(move || event.blocking_wait()).await.unwrap();
+        });
+    });
+    assert!(text.starts_with("all tasks are blocked for good"), "{text}");
+}
