@@ -176,6 +176,26 @@ fn a_race_that_is_given_up_closes_all_sockets() {
 }
 
 #[test]
+fn a_large_write_right_after_the_connect_arrives() {
+    within(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let client = TcpStream::connect(listener.local_addr()?).await?;
+        let all = vec![7; 8 << 20];
+        let write = async { client.write_all(&all).await };
+        let read = async {
+            let (peer, _) = listener.accept().await?;
+            let mut got = vec![0; all.len()];
+            peer.read_exact(&mut got).await?;
+            io::Result::Ok(got == all)
+        };
+        let (written, read) = petla::gather!(write, read).await;
+        written?;
+        assert!(read?);
+        Ok(())
+    });
+}
+
+#[test]
 fn two_attempts_that_succeed_at_once_have_one_winner() {
     succeeds_alone(|| {
         let clock = VirtualClock::manual();

@@ -44,6 +44,25 @@ async fn settle() {
 }
 
 #[test]
+fn a_reader_that_stops_the_loop_is_called_once() {
+    let event_loop = EventLoop::new().unwrap();
+    let (reader, mut writer, number) = shared_pipe();
+    let log = Log::new();
+    let (notes, stopped) = (log.clone(), event_loop.clone());
+    let call = move || {
+        notes.push(take_byte(&reader));
+        stopped.stop();
+    };
+    event_loop.add_reader(&number, call).unwrap();
+    for byte in *b"ab" {
+        writer.write_all(&[byte]).unwrap();
+        event_loop.run_forever().unwrap();
+        assert_eq!(log.take(), [byte]);
+    }
+    event_loop.remove_reader(&number);
+}
+
+#[test]
 fn a_reader_is_called_for_as_long_as_something_is_left() {
     within(async {
         let (reader, mut writer, number) = shared_pipe();
