@@ -8,7 +8,7 @@
 //! # Not here
 //! Owners, extended attributes, hard links: the new file is a new file.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -30,8 +30,9 @@ const NAMES_MAX: u32 = 100;
 ///
 /// # Errors
 /// Those of [`write`](super::write()), and of rename(2) and fsync(2): writing needs permission for
-/// the folder. The old file is as it was, unless it is the fsync of the folder that failed: then
-/// the new one is there, and a crash may undo that.
+/// the folder. `InvalidInput` for a pipe, a socket or a device, which cannot be replaced as a whole:
+/// use [`write`](super::write()). The old file is as it was, unless it is the fsync of the folder
+/// that failed: then the new one is there, and a crash may undo that.
 ///
 /// # Cancel safety
 /// **Not cancellable** once a thread has begun.
@@ -65,7 +66,7 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     };
     let old = match fs::metadata(&target) {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
-        old => Some(old?.permissions()),
+        old => Some(permissions_of(&old?)?),
     };
     // Until it has the old one's permissions it is nobody else's to read.
     let mode = if old.is_some() { 0o600 } else { 0o666 };
@@ -77,6 +78,15 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         return Err(error);
     }
     File::open(folder)?.sync_all()
+}
+
+/// Of a file that another can take the place of. (A folder is refused by rename(2).)
+fn permissions_of(old: &Metadata) -> io::Result<Permissions> {
+    if old.is_file() || old.is_dir() {
+        return Ok(old.permissions());
+    }
+    let message = "a pipe, socket or device cannot be replaced as a whole: use fs::write";
+    Err(io::Error::new(ErrorKind::InvalidInput, message))
 }
 
 /// A new file in `folder`, and where it is.

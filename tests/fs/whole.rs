@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use petla::fs;
@@ -80,6 +81,11 @@ fn a_file_that_cannot_be_written_as_a_whole_is_as_it_was_and_nothing_is_left_bes
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
+        let socket = folder.join("socket");
+        let _listens = UnixListener::bind(&socket)?;
+        let error = fs::write_atomic(&socket, "x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(folder.names(), ["socket", "taken"]);
         for path in ["/", "..", ""] {
             let error = fs::write_atomic(path, "x").await.unwrap_err();
             assert_ne!(error.kind(), ErrorKind::Other, "{path:?}: {error}");
