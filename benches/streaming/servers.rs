@@ -148,8 +148,9 @@ fn pieces(piece: &[u8], total: u64) -> impl Iterator<Item = &[u8]> {
 
 fn petla_copy(ready: Ready, _total: u64) -> io::Result<()> {
     Petla::block_on(async move {
-        let (mut reader, _other) = petla::streams::open_connection(ready.address()).await?;
-        let (_other, mut writer) = petla::streams::open_connection(ready.address()).await?;
+        let from = petla::net::TcpStream::connect(ready.address()).await?;
+        let to = petla::net::TcpStream::connect(ready.address()).await?;
+        let ((mut reader, _from), (_to, mut writer)) = (from.into_streams(), to.into_streams());
         ready.say();
         petla::streams::copy(&mut reader, &mut writer).await?;
         writer.wait_closed().await
