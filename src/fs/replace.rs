@@ -30,7 +30,7 @@ const NAMES_MAX: u32 = 100;
 ///
 /// # Errors
 /// Those of [`write`](super::write()), and of rename(2) and fsync(2): writing needs permission for
-/// the folder. `InvalidInput` for a pipe, a socket or a device: none can be replaced as a whole. The
+/// the folder. `InvalidInput` for a pipe, a socket or a device: none is replaced as a whole. The
 /// old file is as it was, unless it is the fsync of the folder that failed: then the new one is
 /// there, and a crash may undo that.
 ///
