@@ -21,7 +21,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use libc::{c_int, c_void, cmsghdr, iovec, msghdr, socklen_t};
 
-use super::{check, datagram, faults};
+use super::{check, count, datagram, faults};
 
 /// The most descriptors that the kernel takes in one message (`SCM_MAX_FD`).
 pub(crate) const FDS_MAX: usize = 253;
@@ -120,8 +120,8 @@ pub(crate) fn send(fd: RawFd, data: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result
         message.msg_controllen = control.len;
     }
     // SAFETY: Slices, the control buffer included; sendmsg only reads through them.
-    let sent = unsafe { libc::sendmsg(fd, &message, libc::MSG_NOSIGNAL) };
-    usize::try_from(sent).map_err(|_| explain(io::Error::last_os_error(), data.len()))
+    let sent = count(unsafe { libc::sendmsg(fd, &message, libc::MSG_NOSIGNAL) });
+    sent.map_err(|error| explain(error, data.len()))
 }
 
 /// What came with one message.
@@ -152,8 +152,7 @@ pub(crate) fn receive(
     message.msg_controllen = control.len;
     let whole = if datagram { libc::MSG_TRUNC } else { 0 };
     // SAFETY: Slices, the control buffer included.
-    let len = unsafe { libc::recvmsg(fd, &mut message, libc::MSG_CMSG_CLOEXEC | whole) };
-    let len = usize::try_from(len).map_err(|_| io::Error::last_os_error())?;
+    let len = count(unsafe { libc::recvmsg(fd, &mut message, libc::MSG_CMSG_CLOEXEC | whole) })?;
     Ok(Received {
         len,
         fds: control.into_fds(message.msg_controllen),

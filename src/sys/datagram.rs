@@ -19,7 +19,7 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use libc::{c_int, c_void};
 
 use super::socket::Address;
-use super::{check, faults};
+use super::{check, count, faults};
 
 const KIND: c_int = libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
 
@@ -64,8 +64,7 @@ pub(crate) fn receive(fd: RawFd, buf: &mut [u8], how: Receive) -> io::Result<(us
     let pointer = buf.as_mut_ptr().cast::<c_void>();
     let name = from.bytes.as_mut_ptr().cast();
     // SAFETY: Slices; `from.len` is the room there is.
-    let len = unsafe { libc::recvfrom(fd, pointer, buf.len(), flags, name, &mut from.len) };
-    let len = usize::try_from(len).map_err(|_| io::Error::last_os_error())?;
+    let len = count(unsafe { libc::recvfrom(fd, pointer, buf.len(), flags, name, &mut from.len) })?;
     Ok((len, from))
 }
 
@@ -79,8 +78,8 @@ pub(crate) fn send(fd: RawFd, data: &[u8], target: Option<&Address>) -> io::Resu
     };
     let flags = libc::MSG_NOSIGNAL;
     // SAFETY: Slices; `target.len` bytes of the address are written, aligned as it must be.
-    let sent = unsafe { libc::sendto(fd, pointer, data.len(), flags, name, name_len) };
-    usize::try_from(sent).map_err(|_| explain(io::Error::last_os_error(), data.len()))
+    let sent = count(unsafe { libc::sendto(fd, pointer, data.len(), flags, name, name_len) });
+    sent.map_err(|error| explain(error, data.len()))
 }
 
 /// Says what to do about the errors of a send of `len` bytes that have no kind of their own.

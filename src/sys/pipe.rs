@@ -26,12 +26,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use libc::{c_int, c_void};
 
 use super::socket::BUFFERS_MAX;
-use super::{check, faults};
-
-/// As [`check`], for a number of bytes.
-fn count(returned: isize) -> io::Result<usize> {
-    usize::try_from(returned).map_err(|_| io::Error::last_os_error())
-}
+use super::{check, count, faults};
 
 /// A new pipe: its reading and its writing end, both non-blocking and closed on exec.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use libc::{c_int, c_void, socklen_t};
 
-use super::{check, faults};
+use super::{check, count, faults};
 
 mod address;
 
@@ -65,11 +65,6 @@ const fn socket_option(name: c_int) -> IntOption {
         level: libc::SOL_SOCKET,
         name,
     }
-}
-
-/// As [`check`], for a number of bytes.
-fn count(returned: isize) -> io::Result<usize> {
-    usize::try_from(returned).map_err(|_| io::Error::last_os_error())
 }
 
 /// A new stream socket of the family of `address`.

@@ -11,15 +11,14 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use super::faults;
+use super::{count, faults};
 
 /// Receives what is there, or says `WouldBlock`, whatever the socket's mode.
 pub(crate) fn recv_now(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
     faults::at("recv")?;
     let pointer = buf.as_mut_ptr().cast();
     // SAFETY: Slices.
-    let n = unsafe { libc::recv(fd, pointer, buf.len(), libc::MSG_DONTWAIT) };
-    usize::try_from(n).map_err(|_| io::Error::last_os_error())
+    count(unsafe { libc::recv(fd, pointer, buf.len(), libc::MSG_DONTWAIT) })
 }
 
 /// Sends what there is room for, or says `WouldBlock`, whatever the socket's mode.
@@ -27,8 +26,7 @@ pub(crate) fn send_now(fd: RawFd, buf: &[u8]) -> io::Result<usize> {
     faults::at("send")?;
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: Slices.
-    let n = unsafe { libc::send(fd, buf.as_ptr().cast(), buf.len(), flags) };
-    usize::try_from(n).map_err(|_| io::Error::last_os_error())
+    count(unsafe { libc::send(fd, buf.as_ptr().cast(), buf.len(), flags) })
 }
 
 #[cfg(test)]

@@ -21,12 +21,7 @@ use std::ptr;
 
 use libc::{c_int, c_void, off_t, sigset_t, timespec};
 
-use super::faults;
-
-/// As [`super::check`], for a number of bytes.
-fn count(returned: isize) -> io::Result<usize> {
-    usize::try_from(returned).map_err(|_| io::Error::last_os_error())
-}
+use super::{count, faults};
 
 fn to_offset(offset: u64) -> io::Result<off_t> {
     off_t::try_from(offset).map_err(|_| {
