@@ -6,7 +6,7 @@
 //! | it is | bytes move by |
 //! | --- | --- |
 //! | a pipe, a FIFO, a terminal | a description of our own, opened anew, and epoll |
-//! | a socket | calls that carry `MSG_DONTWAIT`, and epoll |
+//! | a socket | calls that carry `MSG_DONTWAIT`, as those of every socket, and epoll |
 //! | a file, a device, what cannot be opened anew | a thread of the pool |
 //!
 //! (What cannot be opened anew: a terminal that belongs to another user, as after `su`, the master

@@ -25,7 +25,7 @@ use futures_core::Stream;
 use super::standard::Way;
 use crate::kernel::source::{Direction, Kind};
 use crate::sync::{Lock, LockGuard};
-use crate::sys::{memory, pipe, stdio};
+use crate::sys::{memory, pipe, socket};
 
 /// What one call reads at most: as much as a pipe holds.
 const BLOCK: usize = 64 << 10;
@@ -244,7 +244,7 @@ impl Input {
 fn recv(fd: RawFd, bytes: &mut Vec<u8>) -> io::Result<usize> {
     let old = bytes.len();
     bytes.resize(old + BLOCK, 0);
-    let received = stdio::recv_now(fd, &mut bytes[old..]);
+    let received = socket::recv(fd, &mut bytes[old..]);
     bytes.truncate(old + *received.as_ref().unwrap_or(&0));
     received
 }

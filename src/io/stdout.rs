@@ -11,18 +11,14 @@
 //! How the bytes are put: `standard`. Colours, widths.
 
 use std::fs;
-use std::future::poll_fn;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::sync::LazyLock;
 
-use super::ops::CALLS_A_POLL;
+use super::WriteAll;
 use super::standard::Way;
-use crate::kernel::source::{Direction, Kind, Source};
 use crate::sync::Lock;
-use crate::sys::{pipe, stdio};
 use crate::threads::Ferry;
-use crate::time;
 
 /// The most that a trip to a thread copies.
 const CHUNK: usize = 1 << 20;
@@ -118,31 +114,9 @@ async fn write_all(shared: &'static Lock<Output>, find: Find, data: &[u8]) -> io
         output.way = Some(find()?);
     }
     match output.way.as_mut().expect("found above") {
-        Way::Polled { source, .. } => write_polled(source, data).await,
+        Way::Polled { source, .. } => WriteAll::new(source, data).await,
         Way::OnThreads(ferry) => write_on_threads(ferry, data).await,
     }
-}
-
-async fn write_polled(source: &Source, mut data: &[u8]) -> io::Result<()> {
-    let mut wait = source.wait(Direction::Write);
-    let kind = wait.kind();
-    for calls in 1.. {
-        if data.is_empty() {
-            break;
-        }
-        let write = |fd| match kind {
-            Kind::File => pipe::write(fd, data),
-            Kind::Tcp | Kind::Socket => stdio::send_now(fd, data),
-        };
-        match poll_fn(|cx| wait.poll_io(cx, write)).await? {
-            0 => return Err(ErrorKind::WriteZero.into()),
-            n => data = &data[n..],
-        }
-        if calls % CALLS_A_POLL == 0 {
-            time::yield_now().await;
-        }
-    }
-    Ok(())
 }
 
 async fn write_on_threads(ferry: &mut Ferry<fs::File>, data: &[u8]) -> io::Result<()> {

@@ -36,7 +36,6 @@ pub(crate) mod pipe;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
-pub(crate) mod stdio;
 pub(crate) mod transfer;
 
 pub(crate) use process::fork_count;

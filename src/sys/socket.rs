@@ -3,7 +3,8 @@
 //! The standard library opens sockets in blocking mode, connects by waiting, and sets its
 //! options only through objects that own the descriptor. A loop needs the opposite of all
 //! three, hence these calls. Every socket made here, also by [`accept`], is non-blocking and
-//! closed on exec from its first moment: two flags of the call itself, no second call.
+//! closed on exec from its first moment: two flags of the call itself, no second call. One that
+//! others share, as a standard stream, keeps its mode: [`recv`] and [`send`] never wait.
 //!
 //! # Invariants
 //! - **Slices**: each pointer and length given to the kernel are those of one borrowed slice
@@ -181,11 +182,12 @@ pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
     }
 }
 
-/// Receives into `buf`; 0 is the end of the stream.
+/// Receives into `buf`, without waiting, whatever the socket's mode; 0 is the end of the stream.
 pub(crate) fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
     faults::at("recv")?;
+    let pointer = buf.as_mut_ptr().cast::<c_void>();
     // SAFETY: Slices.
-    count(unsafe { libc::recv(fd, buf.as_mut_ptr().cast::<c_void>(), buf.len(), 0) })
+    count(unsafe { libc::recv(fd, pointer, buf.len(), libc::MSG_DONTWAIT) })
 }
 
 /// The same, and leaves the data where it is.
@@ -204,12 +206,20 @@ pub(crate) fn recv_vectored(fd: RawFd, bufs: &mut [IoSliceMut<'_>]) -> io::Resul
     count(unsafe { libc::readv(fd, bufs.as_mut_ptr().cast(), buffers) })
 }
 
-/// Sends from `buf`. A closed connection is an error, never a SIGPIPE.
+/// Sends from `buf`, without waiting, whatever the socket's mode. A closed connection is an error,
+/// never a SIGPIPE.
 pub(crate) fn send(fd: RawFd, buf: &[u8]) -> io::Result<usize> {
     faults::at("send")?;
     let pointer = buf.as_ptr().cast::<c_void>();
     // SAFETY: Slices.
-    count(unsafe { libc::send(fd, pointer, buf.len(), libc::MSG_NOSIGNAL) })
+    count(unsafe {
+        libc::send(
+            fd,
+            pointer,
+            buf.len(),
+            libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT,
+        )
+    })
 }
 
 /// Sends from several buffers, in their order.
@@ -355,6 +365,23 @@ pub(crate) fn is_on_disk(fd: RawFd) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{ErrorKind, Read};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_blocking_socket_does_not_block_and_stays_blocking() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let mut buf = [0; 8];
+        let empty = recv(near.as_raw_fd(), &mut buf).unwrap_err();
+        assert_eq!(empty.kind(), ErrorKind::WouldBlock);
+        while send(near.as_raw_fd(), &[7; 1 << 16]).is_ok() {}
+        far.read_exact(&mut buf).unwrap();
+        assert_eq!(buf, [7; 8]);
+        drop(far);
+        let gone = send(near.as_raw_fd(), b"x").unwrap_err();
+        assert_eq!(gone.kind(), ErrorKind::BrokenPipe);
+    }
 
     #[test]
     fn a_lost_connection_and_a_full_table_do_not_end_accepting() {
