@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 
-use crate::sys::socket::{self, IntOption};
+use crate::sys::socket::{self, SocketOption};
 
 /// An option that is on or off.
 macro_rules! flag {
@@ -101,14 +101,14 @@ macro_rules! buffers {
 
 pub(super) use {buffers, flag, number};
 
-pub(super) fn get_number(fd: RawFd, option: IntOption) -> io::Result<u32> {
+pub(super) fn get_number(fd: RawFd, option: SocketOption) -> io::Result<u32> {
     let value = socket::get(fd, option)?;
     Ok(u32::try_from(value).unwrap_or(0))
 }
 
 pub(super) fn set_number(
     fd: RawFd,
-    option: IntOption,
+    option: SocketOption,
     what: &str,
     range: RangeInclusive<u32>,
     value: u32,
@@ -122,12 +122,12 @@ pub(super) fn set_number(
     socket::set(fd, option, value.cast_signed())
 }
 
-pub(super) fn buffer_size(fd: RawFd, option: IntOption) -> io::Result<usize> {
+pub(super) fn buffer_size(fd: RawFd, option: SocketOption) -> io::Result<usize> {
     let bytes = socket::get(fd, option)?;
     Ok(usize::try_from(bytes).unwrap_or(0))
 }
 
-pub(super) fn set_buffer_size(fd: RawFd, option: IntOption, bytes: usize) -> io::Result<()> {
+pub(super) fn set_buffer_size(fd: RawFd, option: SocketOption, bytes: usize) -> io::Result<()> {
     // The kernel doubles the number, and would count a larger one as negative.
     let most = i32::MAX / 2;
     let bytes = i32::try_from(bytes).unwrap_or(most).min(most);

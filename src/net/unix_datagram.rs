@@ -100,7 +100,7 @@ impl UnixDatagram {
     /// # Errors
     /// Those of socket(2).
     pub fn unbound() -> io::Result<UnixDatagram> {
-        let fd = datagram::open(&Address::UNNAMED)?;
+        let fd = datagram::open(&Address::unnamed())?;
         Ok(UnixDatagram::from_source(Source::new(fd, Kind::Socket)))
     }
 

@@ -19,9 +19,10 @@ use std::io::{self, ErrorKind};
 use std::mem::{self, offset_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use libc::{c_int, c_void, cmsghdr, iovec, msghdr, socklen_t};
+use libc::{c_int, c_void, cmsghdr, iovec, msghdr};
 
-use super::{check, count, datagram, faults};
+use super::socket::{get_words, socket_option};
+use super::{count, datagram, faults};
 
 /// The most descriptors that the kernel takes in one message (`SCM_MAX_FD`).
 pub(crate) const FDS_MAX: usize = 253;
@@ -182,15 +183,7 @@ fn explain(error: io::Error, len: usize) -> io::Error {
 
 /// Who made the socket at the other end, or called `listen` on it.
 pub(crate) fn peer_credentials(fd: RawFd) -> io::Result<(i32, u32, u32)> {
-    faults::at("getsockopt")?;
-    let mut value = libc::ucred {
-        pid: 0,
-        uid: 0,
-        gid: 0,
-    };
-    let mut len = size_of::<libc::ucred>() as socklen_t;
-    let pointer = (&raw mut value).cast::<c_void>();
-    // SAFETY: Slices.
-    check(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, pointer, &mut len) })?;
-    Ok((value.pid, value.uid, value.gid))
+    const { assert!(size_of::<libc::ucred>() == size_of::<[u32; 3]>()) };
+    let [pid, uid, gid] = get_words(fd, socket_option(libc::SO_PEERCRED))?;
+    Ok((pid.cast_signed(), uid, gid))
 }

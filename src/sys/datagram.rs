@@ -5,7 +5,7 @@
 //! it is asked to (`MSG_TRUNC`); the rest is gone.
 //!
 //! # Invariants
-//! - **Slices**, **Numbers**, **Fresh**: as in `socket`.
+//! - **Slices**, **Numbers**: as in `socket`.
 //!
 //! # Cost
 //! One system call each.
@@ -14,35 +14,21 @@
 //! Datagrams that carry descriptors (`ancillary`). Addresses and options (`socket`, `options`).
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 
-use libc::{c_int, c_void};
+use libc::c_void;
 
-use super::socket::Address;
-use super::{check, count, faults};
-
-const KIND: c_int = libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+use super::socket::{self, Address};
+use super::{count, faults};
 
 /// A new datagram socket of the family of `address`.
 pub(crate) fn open(address: &Address) -> io::Result<OwnedFd> {
-    faults::at("socket")?;
-    // SAFETY: no pointers.
-    let fd = check(unsafe { libc::socket(address.family(), KIND, 0) })?;
-    // SAFETY: Fresh.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    socket::open_as(libc::SOCK_DGRAM, address)
 }
 
 /// Two Unix datagram sockets connected to each other.
 pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    faults::at("socketpair")?;
-    let mut fds = [-1; 2];
-    // SAFETY: Slices; the call writes two numbers.
-    check(unsafe { libc::socketpair(libc::AF_UNIX, KIND, 0, fds.as_mut_ptr()) })?;
-    // SAFETY: Fresh.
-    let first = unsafe { OwnedFd::from_raw_fd(fds[0]) };
-    // SAFETY: Fresh.
-    let second = unsafe { OwnedFd::from_raw_fd(fds[1]) };
-    Ok((first, second))
+    socket::pair_as(libc::SOCK_DGRAM)
 }
 
 /// What a receive does with the datagram.

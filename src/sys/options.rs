@@ -3,9 +3,6 @@
 //! Most are one `int`, set and read by [`socket::set`](super::socket::set) and
 //! [`get`](super::socket::get); here stand their names. Groups are joined with structures.
 //!
-//! # Invariants
-//! - **Slices**, **Numbers**: as in `socket`.
-//!
 //! # Not here
 //! What the values mean, and their ranges: `net`.
 
@@ -13,27 +10,27 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::RawFd;
 
-use libc::{c_int, c_void, socklen_t};
+use libc::c_int;
 
-use super::socket::{IntOption, get};
-use super::{check, faults};
+use super::socket::{SocketOption, get, set_words, socket_option};
 
-const fn option(level: c_int, name: c_int) -> IntOption {
-    IntOption { level, name }
+const fn option(level: c_int, name: c_int) -> SocketOption {
+    SocketOption { level, name }
 }
 
-pub(crate) const BROADCAST: IntOption = option(libc::SOL_SOCKET, libc::SO_BROADCAST);
-pub(crate) const RECV_BUFFER: IntOption = option(libc::SOL_SOCKET, libc::SO_RCVBUF);
-pub(crate) const SEND_BUFFER: IntOption = option(libc::SOL_SOCKET, libc::SO_SNDBUF);
-pub(crate) const ONLY_V6: IntOption = option(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY);
-pub(crate) const KEEP_IDLE: IntOption = option(libc::IPPROTO_TCP, libc::TCP_KEEPIDLE);
-pub(crate) const KEEP_INTERVAL: IntOption = option(libc::IPPROTO_TCP, libc::TCP_KEEPINTVL);
-pub(crate) const KEEP_COUNT: IntOption = option(libc::IPPROTO_TCP, libc::TCP_KEEPCNT);
-pub(crate) const LOOP_V4: IntOption = option(libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP);
-pub(crate) const LOOP_V6: IntOption = option(libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_LOOP);
-pub(crate) const HOPS_V4: IntOption = option(libc::IPPROTO_IP, libc::IP_MULTICAST_TTL);
-pub(crate) const HOPS_V6: IntOption = option(libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS);
-pub(crate) const INTERFACE_V6: IntOption = option(libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_IF);
+pub(crate) const BROADCAST: SocketOption = socket_option(libc::SO_BROADCAST);
+pub(crate) const RECV_BUFFER: SocketOption = socket_option(libc::SO_RCVBUF);
+pub(crate) const SEND_BUFFER: SocketOption = socket_option(libc::SO_SNDBUF);
+pub(crate) const ONLY_V6: SocketOption = option(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY);
+pub(crate) const KEEP_IDLE: SocketOption = option(libc::IPPROTO_TCP, libc::TCP_KEEPIDLE);
+pub(crate) const KEEP_INTERVAL: SocketOption = option(libc::IPPROTO_TCP, libc::TCP_KEEPINTVL);
+pub(crate) const KEEP_COUNT: SocketOption = option(libc::IPPROTO_TCP, libc::TCP_KEEPCNT);
+pub(crate) const LOOP_V4: SocketOption = option(libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP);
+pub(crate) const LOOP_V6: SocketOption = option(libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_LOOP);
+pub(crate) const HOPS_V4: SocketOption = option(libc::IPPROTO_IP, libc::IP_MULTICAST_TTL);
+pub(crate) const HOPS_V6: SocketOption = option(libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS);
+const INTERFACE_V4: SocketOption = option(libc::IPPROTO_IP, libc::IP_MULTICAST_IF);
+pub(crate) const INTERFACE_V6: SocketOption = option(libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_IF);
 
 /// Into a multicast group, or out of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,7 +52,7 @@ pub(crate) fn group_v4(
     };
     let value = [word(group), word(interface)];
     const { assert!(size_of::<libc::ip_mreq>() == size_of::<[u32; 2]>()) };
-    set_words(fd, libc::IPPROTO_IP, name, &value)
+    set_words(fd, option(libc::IPPROTO_IP, name), &value)
 }
 
 /// Joins or leaves an IPv6 group on the interface with the index `interface`; 0 is any.
@@ -73,31 +70,21 @@ pub(crate) fn group_v6(
     let at = |at: usize| u32::from_ne_bytes([0, 1, 2, 3].map(|byte| group[at + byte]));
     let value = [at(0), at(4), at(8), at(12), interface];
     const { assert!(size_of::<libc::ipv6_mreq>() == size_of::<[u32; 5]>()) };
-    set_words(fd, libc::IPPROTO_IPV6, name, &value)
+    set_words(fd, option(libc::IPPROTO_IPV6, name), &value)
 }
 
 /// Sends to IPv4 groups through the interface that has this address; unspecified is any.
 pub(crate) fn set_interface_v4(fd: RawFd, interface: Ipv4Addr) -> io::Result<()> {
-    let name = libc::IP_MULTICAST_IF;
-    set_words(fd, libc::IPPROTO_IP, name, &[word(interface)])
+    set_words(fd, INTERFACE_V4, &[word(interface)])
 }
 
 /// The same, read.
 pub(crate) fn interface_v4(fd: RawFd) -> io::Result<Ipv4Addr> {
-    let value = get(fd, option(libc::IPPROTO_IP, libc::IP_MULTICAST_IF))?;
+    let value = get(fd, INTERFACE_V4)?;
     Ok(Ipv4Addr::from(value.to_ne_bytes()))
 }
 
 /// An IPv4 address as the kernel keeps it: its bytes in their order.
 fn word(addr: Ipv4Addr) -> u32 {
     u32::from_ne_bytes(addr.octets())
-}
-
-/// Sets an option whose value is a structure of nothing but 32-bit words.
-fn set_words(fd: RawFd, level: c_int, name: c_int, value: &[u32]) -> io::Result<()> {
-    faults::at("setsockopt")?;
-    let len = size_of_val(value) as socklen_t;
-    let pointer = value.as_ptr().cast::<c_void>();
-    // SAFETY: Slices.
-    check(unsafe { libc::setsockopt(fd, level, name, pointer, len) }).map(drop)
 }

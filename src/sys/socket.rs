@@ -21,6 +21,7 @@
 //! here only where it needs an errno ([`accept_failure`], [`connect`]).
 
 use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::offset_of;
 use std::net::Shutdown;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -36,33 +37,40 @@ pub(crate) use address::Address;
 /// The most buffers that one vectored call takes (`UIO_MAXIOV`): more are an error, so we cut.
 pub(crate) const BUFFERS_MAX: usize = 1024;
 
-/// A socket option whose value is an `int`.
+/// What a socket is from its first moment.
+const BIRTH: c_int = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+
+/// A socket option: an `int`, or a structure of nothing but 32-bit words.
 #[derive(Clone, Copy)]
-pub(crate) struct IntOption {
+pub(crate) struct SocketOption {
     pub(super) level: c_int,
     pub(super) name: c_int,
 }
 
-pub(crate) const REUSE_ADDR: IntOption = socket_option(libc::SO_REUSEADDR);
-pub(crate) const REUSE_PORT: IntOption = socket_option(libc::SO_REUSEPORT);
-pub(crate) const KEEP_ALIVE: IntOption = socket_option(libc::SO_KEEPALIVE);
-pub(crate) const NO_DELAY: IntOption = IntOption {
+pub(crate) const REUSE_ADDR: SocketOption = socket_option(libc::SO_REUSEADDR);
+pub(crate) const REUSE_PORT: SocketOption = socket_option(libc::SO_REUSEPORT);
+pub(crate) const KEEP_ALIVE: SocketOption = socket_option(libc::SO_KEEPALIVE);
+pub(crate) const NO_DELAY: SocketOption = SocketOption {
     level: libc::IPPROTO_TCP,
     name: libc::TCP_NODELAY,
 };
-const V4_HOPS: IntOption = IntOption {
+const V4_HOPS: SocketOption = SocketOption {
     level: libc::IPPROTO_IP,
     name: libc::IP_TTL,
 };
-const V6_HOPS: IntOption = IntOption {
+const V6_HOPS: SocketOption = SocketOption {
     level: libc::IPPROTO_IPV6,
     name: libc::IPV6_UNICAST_HOPS,
 };
-const FAMILY: IntOption = socket_option(libc::SO_DOMAIN);
-const ERROR: IntOption = socket_option(libc::SO_ERROR);
+const FAMILY: SocketOption = socket_option(libc::SO_DOMAIN);
+const ERROR: SocketOption = socket_option(libc::SO_ERROR);
+const LINGER: SocketOption = socket_option(libc::SO_LINGER);
 
-const fn socket_option(name: c_int) -> IntOption {
-    IntOption {
+const _: () = assert!(size_of::<libc::linger>() == size_of::<[u32; 2]>());
+const _: () = assert!(offset_of!(libc::linger, l_linger) == size_of::<u32>());
+
+pub(super) const fn socket_option(name: c_int) -> SocketOption {
+    SocketOption {
         level: libc::SOL_SOCKET,
         name,
     }
@@ -70,21 +78,29 @@ const fn socket_option(name: c_int) -> IntOption {
 
 /// A new stream socket of the family of `address`.
 pub(crate) fn open(address: &Address) -> io::Result<OwnedFd> {
+    open_as(libc::SOCK_STREAM, address)
+}
+
+/// The same for sockets of any kind.
+pub(super) fn open_as(kind: c_int, address: &Address) -> io::Result<OwnedFd> {
     faults::at("socket")?;
-    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: no pointers.
-    let fd = check(unsafe { libc::socket(address.family(), kind, 0) })?;
+    let fd = check(unsafe { libc::socket(address.family(), kind | BIRTH, 0) })?;
     // SAFETY: Fresh.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Two Unix stream sockets connected to each other.
 pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    pair_as(libc::SOCK_STREAM)
+}
+
+/// The same for sockets of any kind.
+pub(super) fn pair_as(kind: c_int) -> io::Result<(OwnedFd, OwnedFd)> {
     faults::at("socketpair")?;
-    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     let mut fds = [-1; 2];
     // SAFETY: Slices; the call writes two numbers.
-    check(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) })?;
+    check(unsafe { libc::socketpair(libc::AF_UNIX, kind | BIRTH, 0, fds.as_mut_ptr()) })?;
     // SAFETY: Fresh.
     let first = unsafe { OwnedFd::from_raw_fd(fds[0]) };
     // SAFETY: Fresh.
@@ -152,9 +168,8 @@ pub(crate) fn accept(fd: RawFd) -> io::Result<(OwnedFd, Address)> {
     faults::at("accept4")?;
     let mut peer = Address::EMPTY;
     let pointer = peer.bytes.as_mut_ptr().cast();
-    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: Slices; `len` is the room there is.
-    let fd = check(unsafe { libc::accept4(fd, pointer, &mut peer.len, flags) })?;
+    let fd = check(unsafe { libc::accept4(fd, pointer, &mut peer.len, BIRTH) })?;
     // SAFETY: Fresh.
     Ok((unsafe { OwnedFd::from_raw_fd(fd) }, peer))
 }
@@ -265,28 +280,38 @@ pub(crate) fn peer_address(fd: RawFd) -> io::Result<Address> {
     Ok(address)
 }
 
-/// Sets an option.
-pub(crate) fn set(fd: RawFd, option: IntOption, value: c_int) -> io::Result<()> {
+/// Sets an option that is an `int`.
+pub(crate) fn set(fd: RawFd, option: SocketOption, value: c_int) -> io::Result<()> {
+    set_words(fd, option, &[value.cast_unsigned()])
+}
+
+/// The value of an option that is an `int`.
+pub(crate) fn get(fd: RawFd, option: SocketOption) -> io::Result<c_int> {
+    get_words(fd, option).map(|[value]| value.cast_signed())
+}
+
+/// Sets an option that is this many words.
+pub(super) fn set_words(fd: RawFd, option: SocketOption, words: &[u32]) -> io::Result<()> {
     faults::at("setsockopt")?;
-    let pointer = (&raw const value).cast::<c_void>();
-    let len = size_of::<c_int>() as socklen_t;
+    let pointer = words.as_ptr().cast::<c_void>();
+    let len = size_of_val(words) as socklen_t;
     // SAFETY: Slices.
     check(unsafe { libc::setsockopt(fd, option.level, option.name, pointer, len) }).map(drop)
 }
 
-/// The value of an option.
-pub(crate) fn get(fd: RawFd, option: IntOption) -> io::Result<c_int> {
+/// The value of an option that is `N` words.
+pub(super) fn get_words<const N: usize>(fd: RawFd, option: SocketOption) -> io::Result<[u32; N]> {
     faults::at("getsockopt")?;
-    let mut value: c_int = 0;
-    let pointer = (&raw mut value).cast::<c_void>();
-    let mut len = size_of::<c_int>() as socklen_t;
+    let mut words = [0; N];
+    let pointer = words.as_mut_ptr().cast::<c_void>();
+    let mut len = size_of_val(&words) as socklen_t;
     // SAFETY: Slices.
     check(unsafe { libc::getsockopt(fd, option.level, option.name, pointer, &mut len) })?;
-    Ok(value)
+    Ok(words)
 }
 
 /// The option for the hop limit: each family has its own.
-fn hops(fd: RawFd) -> io::Result<IntOption> {
+fn hops(fd: RawFd) -> io::Result<SocketOption> {
     let v6 = get(fd, FAMILY)? == libc::AF_INET6;
     Ok(if v6 { V6_HOPS } else { V4_HOPS })
 }
@@ -316,36 +341,21 @@ pub(crate) fn take_error(fd: RawFd) -> io::Result<Option<io::Error>> {
 
 /// How long `close` waits for unsent data; whole seconds, rounded up.
 pub(crate) fn set_linger(fd: RawFd, limit: Option<Duration>) -> io::Result<()> {
-    faults::at("setsockopt")?;
     let seconds = limit.map_or(0, |limit| {
         limit
             .as_secs()
             .saturating_add(u64::from(limit.subsec_nanos() > 0))
     });
-    let value = libc::linger {
-        l_onoff: c_int::from(limit.is_some()),
-        l_linger: c_int::try_from(seconds).unwrap_or(c_int::MAX),
-    };
-    let pointer = (&raw const value).cast::<c_void>();
-    let len = size_of::<libc::linger>() as socklen_t;
-    // SAFETY: Slices.
-    check(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, pointer, len) })
-        .map(drop)
+    let seconds = c_int::try_from(seconds).unwrap_or(c_int::MAX);
+    let on = u32::from(limit.is_some());
+    set_words(fd, LINGER, &[on, seconds.cast_unsigned()])
 }
 
 /// The same, read.
 pub(crate) fn linger(fd: RawFd) -> io::Result<Option<Duration>> {
-    faults::at("getsockopt")?;
-    let mut value = libc::linger {
-        l_onoff: 0,
-        l_linger: 0,
-    };
-    let pointer = (&raw mut value).cast::<c_void>();
-    let mut len = size_of::<libc::linger>() as socklen_t;
-    // SAFETY: Slices.
-    check(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, pointer, &mut len) })?;
-    let seconds = u64::try_from(value.l_linger).unwrap_or(0);
-    Ok((value.l_onoff != 0).then(|| Duration::from_secs(seconds)))
+    let [on, seconds] = get_words(fd, LINGER)?;
+    let seconds = u64::try_from(seconds.cast_signed()).unwrap_or(0);
+    Ok((on != 0).then(|| Duration::from_secs(seconds)))
 }
 
 /// Whether `fd` is a regular file, a directory or a disk: always ready, says poll(2), also when

@@ -58,15 +58,6 @@ impl Address {
         len: CAPACITY as socklen_t,
     };
 
-    /// No address of the Unix family: what a socket has before it is bound.
-    pub(crate) const UNNAMED: Address = {
-        let mut address = Address::EMPTY;
-        let [low, high] = (libc::AF_UNIX as u16).to_ne_bytes();
-        (address.bytes[0], address.bytes[1]) = (low, high);
-        address.len = PATH as socklen_t;
-        address
-    };
-
     fn new(family: c_int, len: usize) -> Address {
         let mut address = Address {
             len: len as socklen_t,
@@ -74,6 +65,11 @@ impl Address {
         };
         address.put(0, &(family as u16).to_ne_bytes());
         address
+    }
+
+    /// No address of the Unix family: what a socket has before it is bound.
+    pub(crate) fn unnamed() -> Address {
+        Address::new(libc::AF_UNIX, PATH)
     }
 
     /// No address: connecting to it ends a connection.
