@@ -37,11 +37,10 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 
 use super::TcpStream;
-use crate::kernel::Kernel;
-use crate::kernel::source::{Direction, Source, Wait, no_loop};
+use super::pauses::Pauses;
+use crate::kernel::source::{Direction, Source, Wait};
 use crate::sys::socket::{self, AcceptFailure, Address};
 use crate::task::report;
-use crate::time::{self, Sleep};
 
 /// Pauses while descriptors are exhausted. The first is short, as one may be closed any
 /// moment; the last is what asyncio waits always.
@@ -59,8 +58,7 @@ type Finish<T> = fn(OwnedFd, Address) -> io::Result<T>;
 #[must_use = "futures do nothing unless awaited"]
 pub struct Accept<'a, T = (TcpStream, SocketAddr)> {
     wait: Wait<'a>,
-    pause: Option<Sleep>,
-    next_pause: Duration,
+    pauses: Pauses,
     finish: Finish<T>,
 }
 
@@ -68,17 +66,9 @@ impl<'a, T> Accept<'a, T> {
     pub(crate) fn new(source: &'a Source, finish: Finish<T>) -> Accept<'a, T> {
         Accept {
             wait: source.wait(Direction::Read),
-            pause: None,
-            next_pause: PAUSE_MIN,
+            pauses: Pauses::from(PAUSE_MIN),
             finish,
         }
-    }
-
-    /// Sleeps after the accept that found no free descriptor.
-    fn back_off(&mut self, error: &io::Error) {
-        warn(error);
-        self.pause = Some(time::sleep(self.next_pause));
-        self.next_pause = (self.next_pause * 2).min(PAUSE_MAX);
     }
 }
 
@@ -87,23 +77,20 @@ impl<T> Future for Accept<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         loop {
-            if let Some(pause) = &mut self.pause {
-                if !Kernel::runs_here() {
-                    return Poll::Ready(Err(no_loop()));
-                }
-                ready!(Pin::new(pause).poll(cx));
-                self.pause = None;
-            }
+            ready!(self.pauses.poll(cx))?;
             let error = match ready!(self.wait.poll_io(cx, socket::accept)) {
                 Ok((fd, peer)) => {
-                    self.next_pause = PAUSE_MIN;
+                    self.pauses = Pauses::from(PAUSE_MIN);
                     return Poll::Ready((self.finish)(fd, peer));
                 }
                 Err(error) => error,
             };
             match socket::accept_failure(&error) {
                 AcceptFailure::OneLost => {}
-                AcceptFailure::Exhausted => self.back_off(&error),
+                AcceptFailure::Exhausted => {
+                    warn(&error);
+                    self.pauses.begin(PAUSE_MAX);
+                }
                 AcceptFailure::Fatal => return Poll::Ready(Err(error)),
             }
         }
@@ -113,7 +100,7 @@ impl<T> Future for Accept<'_, T> {
 impl<T> Debug for Accept<'_, T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accept")
-            .field("out_of_descriptors", &self.pause.is_some())
+            .field("out_of_descriptors", &self.pauses.is_pausing())
             .finish_non_exhaustive()
     }
 }

@@ -41,8 +41,8 @@ use std::time::Duration;
 
 use super::TcpStream;
 use super::addr::Addresses;
-use crate::kernel::Kernel;
-use crate::kernel::source::{Direction, Kind, Source, no_loop};
+use super::pauses::Pauses;
+use crate::kernel::source::{Direction, Kind, Source};
 use crate::sys::socket::{self, Address, Connected};
 use crate::time::{self, Sleep};
 
@@ -229,18 +229,15 @@ async fn connect(address: Address, local: Option<Address>) -> io::Result<Source>
         bind_local(fd.as_raw_fd(), &address, local)?;
     }
     let source = Source::new(fd, kind);
-    let mut pause = QUEUE_PAUSE_MIN;
+    let mut pauses = Pauses::from(QUEUE_PAUSE_MIN);
     loop {
         match socket::connect(source.as_raw(), &address)? {
             Connected::Done => return Ok(source),
             Connected::UnderWay => break,
             Connected::QueueFull => {}
         }
-        if !Kernel::runs_here() {
-            return Err(no_loop());
-        }
-        time::sleep(pause).await;
-        pause = (pause * 2).min(QUEUE_PAUSE_MAX);
+        pauses.begin(QUEUE_PAUSE_MAX);
+        future::poll_fn(|cx| pauses.poll(cx)).await?;
     }
     let mut writable = source.wait(Direction::Write);
     future::poll_fn(|cx| writable.poll_ready(cx)).await?;

@@ -29,12 +29,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::kernel::Kernel;
-use crate::kernel::source::{Direction, Source, Wait, no_loop};
+use super::pauses::Pauses;
+use crate::kernel::source::{Direction, Source, Wait};
 use crate::sys::datagram::{self, Receive};
 use crate::sys::epoll::poll_now;
 use crate::sys::socket::Address;
-use crate::time::{self, Sleep};
 
 /// The pauses while a receiver's queue is full; as for a full queue of connections.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
@@ -207,17 +206,11 @@ pub(super) fn try_send(source: &Source, data: &[u8], target: Option<Address>) ->
 
 /// What a send does when it is refused: it waits for an event, or sleeps where none will come.
 #[derive(Debug)]
-pub(super) struct Patience {
-    pause: Option<Sleep>,
-    next: Duration,
-}
+pub(super) struct Patience(Pauses);
 
 impl Patience {
     pub(super) fn new() -> Patience {
-        Patience {
-            pause: None,
-            next: PAUSE_MIN,
-        }
+        Patience(Pauses::from(PAUSE_MIN))
     }
 
     pub(super) fn poll_send(
@@ -227,13 +220,7 @@ impl Patience {
         mut send: impl FnMut(RawFd) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            if let Some(pause) = &mut self.pause {
-                if !Kernel::runs_here() {
-                    return Poll::Ready(Err(no_loop()));
-                }
-                ready!(Pin::new(pause).poll(cx));
-                self.pause = None;
-            }
+            ready!(self.0.poll(cx))?;
             let sent = ready!(wait.poll_io(cx, |fd| match send(fd) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock && poll_now(fd, true)? =>
                     Ok(None),
@@ -242,8 +229,7 @@ impl Patience {
             if let Some(n) = sent {
                 return Poll::Ready(Ok(n));
             }
-            self.pause = Some(time::sleep(self.next));
-            self.next = (self.next * 2).min(PAUSE_MAX);
+            self.0.begin(PAUSE_MAX);
         }
     }
 }

@@ -24,7 +24,7 @@
 //! # The map
 //! - Addresses: `addr` what may stand for one, `resolve` names, on a thread, `lookup`.
 //! - Opening: `bind`, `socket_file` the names of Unix sockets, `connect` the race of addresses,
-//!   `accept`.
+//!   `accept`; `pauses` between the tries of whatever the kernel has no event for.
 //! - Moving bytes: the futures of [`io`](crate::io), `peek`, `datagram`, `passing` descriptors.
 //! - The objects, each thin: `tcp_listener`, `tcp_stream`, `udp` and `udp_options`,
 //!   `unix_listener`, `unix_stream`, `unix_datagram`, `async_fd`.
@@ -44,6 +44,7 @@ mod datagram;
 mod lookup;
 mod options;
 mod passing;
+mod pauses;
 mod peek;
 mod resolve;
 mod socket_file;
