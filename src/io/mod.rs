@@ -2,13 +2,15 @@
 //!
 //! # The map
 //! `pipe` the two ends of a pipe, also over descriptors from elsewhere · `ops` the futures of
-//! reading and writing, which sockets use too · `terminal` descriptors that others share ·
-//! `stdin`, `stdout` the standard streams, over `standard`, which finds the way to each.
+//! reading and writing, `descriptor` the traits of lending one: sockets use both too · `terminal`
+//! descriptors that others share · `stdin`, `stdout` the standard streams, over `standard`, which
+//! finds the way to each.
 //!
 //! # Not here
 //! Sockets (`net`), files (`fs`), buffers and lines (`streams`).
 #![forbid(unsafe_code)]
 
+pub(crate) mod descriptor;
 pub(crate) mod ops;
 mod pipe;
 mod standard;

@@ -17,8 +17,9 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use super::descriptor::descriptor;
 use super::{Read, ReadExact, ReadToEnd, ReadVectored, Write, WriteAll, WriteVectored, terminal};
 use crate::kernel::source::{Kind, Source};
 use crate::sys::{pipe as calls, socket};
@@ -283,7 +284,7 @@ fn blocking(fd: OwnedFd) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-macro_rules! descriptor {
+macro_rules! end {
     ($end:ident) => {
         impl Debug for $end {
             fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -292,25 +293,9 @@ macro_rules! descriptor {
             }
         }
 
-        impl AsFd for $end {
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.source.lend()
-            }
-        }
-
-        impl AsRawFd for $end {
-            fn as_raw_fd(&self) -> RawFd {
-                self.source.lend().as_raw_fd()
-            }
-        }
-
-        impl From<$end> for OwnedFd {
-            fn from(end: $end) -> OwnedFd {
-                end.into_fd()
-            }
-        }
+        descriptor!($end);
     };
 }
 
-descriptor!(PipeReader);
-descriptor!(PipeWriter);
+end!(PipeReader);
+end!(PipeWriter);

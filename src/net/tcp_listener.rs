@@ -14,10 +14,10 @@
 use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use super::addr::ToAddrs;
 use super::{Accept, Bind, Incoming, TcpStream};
+use crate::io::descriptor::descriptor;
 use crate::kernel::source::{Kind, Source};
 use crate::sys::socket;
 
@@ -182,21 +182,7 @@ impl Debug for TcpListener {
     }
 }
 
-/// Lends the descriptor, to set options with other crates and to duplicate it.
-impl AsFd for TcpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.lend()
-    }
-}
-
-impl AsRawFd for TcpListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.source.lend().as_raw_fd()
-    }
-}
-
-impl From<TcpListener> for OwnedFd {
-    fn from(listener: TcpListener) -> OwnedFd {
-        listener.source.into_fd()
-    }
+descriptor! {
+    /// Lends the descriptor, to set options with other crates and to duplicate it.
+    TcpListener
 }

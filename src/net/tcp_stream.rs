@@ -18,12 +18,13 @@
 use std::fmt::{self, Debug, Formatter};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::time::Duration;
 
 use super::addr::ToAddrs;
 use super::options::{buffers, number};
 use super::{Connect, Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
+use crate::io::descriptor::descriptor;
 use crate::kernel::source::{Kind, Source};
 use crate::sys::{options, socket};
 
@@ -402,22 +403,8 @@ impl Debug for TcpStream {
     }
 }
 
-/// Lends the descriptor, to set options with other crates and to duplicate it. From then on
-/// the stream draws no conclusions from short reads: somebody else may change its ways.
-impl AsFd for TcpStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.lend()
-    }
-}
-
-impl AsRawFd for TcpStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.source.lend().as_raw_fd()
-    }
-}
-
-impl From<TcpStream> for OwnedFd {
-    fn from(stream: TcpStream) -> OwnedFd {
-        stream.source.into_fd()
-    }
+descriptor! {
+    /// Lends the descriptor, to set options with other crates and to duplicate it. From then on
+    /// the stream draws no conclusions from short reads: somebody else may change its ways.
+    TcpStream
 }

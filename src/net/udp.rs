@@ -17,13 +17,14 @@ use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::addr::{Addresses, ToAddrs};
 use super::datagram::{try_recv, try_send};
 use super::{Bind, Received, Recv, SendDatagram};
+use crate::io::descriptor::descriptor;
 use crate::kernel::source::{Kind, Source};
 use crate::sys::datagram::Receive;
 use crate::sys::socket::{self, Address};
@@ -286,23 +287,9 @@ impl Debug for UdpSocket {
     }
 }
 
-/// Lends the descriptor, to set options with other crates and to duplicate it.
-impl AsFd for UdpSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.lend()
-    }
-}
-
-impl AsRawFd for UdpSocket {
-    fn as_raw_fd(&self) -> RawFd {
-        self.source.lend().as_raw_fd()
-    }
-}
-
-impl From<UdpSocket> for OwnedFd {
-    fn from(socket: UdpSocket) -> OwnedFd {
-        socket.source.into_fd()
-    }
+descriptor! {
+    /// Lends the descriptor, to set options with other crates and to duplicate it.
+    UdpSocket
 }
 
 /// The future of [`UdpSocket::connect`].

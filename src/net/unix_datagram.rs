@@ -12,7 +12,7 @@
 use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::{self as std_unix, SocketAddr};
 use std::path::Path;
 
@@ -23,6 +23,7 @@ use super::options::buffers;
 use super::passing::Flow;
 use super::socket_file::SocketFile;
 use super::{Bind, PeerCred, Received, Recv, RecvWithFds, SendDatagram, SendWithFds};
+use crate::io::descriptor::descriptor;
 use crate::kernel::source::{Kind, Source};
 use crate::sys::datagram::{self, Receive};
 use crate::sys::socket::{self, Address};
@@ -327,17 +328,7 @@ impl Debug for UnixDatagram {
     }
 }
 
-impl AsFd for UnixDatagram {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.lend()
-    }
-}
-
-impl AsRawFd for UnixDatagram {
-    fn as_raw_fd(&self) -> RawFd {
-        self.source.lend().as_raw_fd()
-    }
-}
+descriptor!(lent UnixDatagram);
 
 impl From<UnixDatagram> for OwnedFd {
     fn from(socket: UnixDatagram) -> OwnedFd {

@@ -12,7 +12,7 @@
 use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{self as std_unix, SocketAddr};
 use std::path::Path;
 
@@ -20,6 +20,7 @@ use super::addr::Addresses;
 use super::bind::Bound;
 use super::socket_file::SocketFile;
 use super::{Accept, Bind, Incoming, UnixStream};
+use crate::io::descriptor::descriptor;
 use crate::kernel::source::{Kind, Source};
 use crate::sys::socket;
 
@@ -167,17 +168,7 @@ impl Debug for UnixListener {
     }
 }
 
-impl AsFd for UnixListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.lend()
-    }
-}
-
-impl AsRawFd for UnixListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.source.lend().as_raw_fd()
-    }
-}
+descriptor!(lent UnixListener);
 
 impl From<UnixListener> for OwnedFd {
     fn from(listener: UnixListener) -> OwnedFd {

@@ -17,7 +17,7 @@
 use std::fmt::{self, Debug, Formatter};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::{self as std_unix, SocketAddr};
 use std::path::Path;
 
@@ -27,6 +27,7 @@ use super::{
     Connect, Peek, PeerCred, Read, ReadExact, ReadVectored, RecvWithFds, SendWithFds, Write,
     WriteAll, WriteVectored,
 };
+use crate::io::descriptor::descriptor;
 use crate::kernel::source::{Kind, Source};
 use crate::sys::socket;
 
@@ -306,20 +307,4 @@ impl Debug for UnixStream {
     }
 }
 
-impl AsFd for UnixStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.lend()
-    }
-}
-
-impl AsRawFd for UnixStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.source.lend().as_raw_fd()
-    }
-}
-
-impl From<UnixStream> for OwnedFd {
-    fn from(stream: UnixStream) -> OwnedFd {
-        stream.source.into_fd()
-    }
-}
+descriptor!(UnixStream);
