@@ -85,7 +85,7 @@ pub struct Addresses(State);
 enum State {
     Known(Vec<Address>),
     Name(String, u16),
-    Looking(Lookup),
+    Looking(Lookup<Vec<SocketAddr>>),
     Wrong(io::Error),
     Gone,
 }
@@ -169,7 +169,9 @@ impl Addresses {
                 }
                 other => match mem::replace(other, State::Gone) {
                     State::Known(list) => return Poll::Ready(some(list)),
-                    State::Name(host, port) => *other = State::Looking(Lookup::start(host, port)),
+                    State::Name(host, port) => {
+                        *other = State::Looking(Lookup::addresses(host, port));
+                    }
                     State::Wrong(error) => return Poll::Ready(Err(error)),
                     State::Looking(_) | State::Gone => panic!("a future was polled after its end"),
                 },

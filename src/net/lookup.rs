@@ -3,7 +3,6 @@
 //! # Not here
 //! How a name is looked up (`resolve`), also on the way to a socket (`addr`).
 
-use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,9 +10,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::addr::{Addresses, ToAddrs};
-use crate::sys::names::name_of;
+use super::resolve::Lookup;
 use crate::sys::socket::Address;
-use crate::threads::{lookup_limiter, to_thread};
 
 /// Looks up a host: all its addresses, in the order in which the system prefers them.
 ///
@@ -86,31 +84,21 @@ impl Future for LookupHost {
 /// ```
 #[doc(alias = "getnameinfo")]
 pub fn lookup_addr(addr: impl Into<IpAddr>) -> LookupAddr {
-    let addr = addr.into();
-    let find = move || {
-        name_of(&SocketAddr::new(addr, 0).into()).map_err(|error| {
-            let message = format!("cannot find the name of {addr}: {error}");
-            io::Error::new(error.kind(), message)
-        })
-    };
-    let found = to_thread(find).limiter(lookup_limiter());
-    LookupAddr(Box::pin(async move { found.await? }))
+    let name = Lookup::name(addr.into());
+    LookupAddr { name }
 }
 
 /// The future of [`lookup_addr`].
+#[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct LookupAddr(Pin<Box<dyn Future<Output = io::Result<String>> + Send + Sync>>);
+pub struct LookupAddr {
+    name: Lookup<String>,
+}
 
 impl Future for LookupAddr {
     type Output = io::Result<String>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl Debug for LookupAddr {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LookupAddr").finish_non_exhaustive()
+        Pin::new(&mut self.name).poll(cx)
     }
 }

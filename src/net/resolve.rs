@@ -1,4 +1,4 @@
-//! Host names to addresses, on threads.
+//! Host names to addresses, and addresses to names, on threads.
 //!
 //! The system's resolver (`getaddrinfo`, behind the standard library's `ToSocketAddrs`) can
 //! only block, for seconds when a name server is silent. It knows `/etc/hosts`, search
@@ -18,45 +18,56 @@
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::sys::names::name_of;
 use crate::threads::{lookup_limiter, to_thread};
 
-type Answer = io::Result<Vec<SocketAddr>>;
-
 /// A lookup under way.
-pub(super) struct Lookup(Pin<Box<dyn Future<Output = Answer> + Send + Sync>>);
+pub(super) struct Lookup<T>(Pin<Box<dyn Future<Output = io::Result<T>> + Send + Sync>>);
 
-impl Lookup {
-    pub(super) fn start(host: String, port: u16) -> Lookup {
-        let find = move || {
+impl Lookup<Vec<SocketAddr>> {
+    pub(super) fn addresses(host: String, port: u16) -> Self {
+        Lookup::start(move || {
             let found = (host.as_str(), port).to_socket_addrs();
-            named(&host, found.map(Iterator::collect))
-        };
+            let found = found.map(Iterator::collect);
+            found.map_err(|error| named(&format!("the address of {host:?}"), error))
+        })
+    }
+}
+
+impl Lookup<String> {
+    pub(super) fn name(addr: IpAddr) -> Self {
+        Lookup::start(move || {
+            let found = name_of(&SocketAddr::new(addr, 0).into());
+            found.map_err(|error| named(&format!("the name of {addr}"), error))
+        })
+    }
+}
+
+impl<T: Send + 'static> Lookup<T> {
+    fn start(find: impl FnOnce() -> io::Result<T> + Send + Sync + 'static) -> Self {
         let found = to_thread(find).limiter(lookup_limiter());
         Lookup(Box::pin(async move { found.await? }))
     }
 }
 
-/// The resolver's messages do not say which name it was.
-fn named(host: &str, answer: Answer) -> Answer {
-    answer.map_err(|error| {
-        let message = format!("cannot find the address of {host:?}: {error}");
-        io::Error::new(error.kind(), message)
-    })
+/// The resolver's messages do not say what it was asked.
+fn named(wanted: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot find {wanted}: {error}"))
 }
 
-impl Future for Lookup {
-    type Output = Answer;
+impl<T> Future for Lookup<T> {
+    type Output = io::Result<T>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx)
     }
 }
 
-impl Debug for Lookup {
+impl<T> Debug for Lookup<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lookup").finish_non_exhaustive()
     }
