@@ -180,6 +180,21 @@ impl Addresses {
     }
 }
 
+/// What `attempt` makes of the first address that it succeeds with, or the error of the last.
+pub(super) fn first<T>(
+    list: &[Address],
+    attempt: impl FnMut(&Address) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut outcome = Err(io::ErrorKind::AddrNotAvailable.into()); // by Some it is replaced
+    for tried in list.iter().map(attempt) {
+        outcome = tried;
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
 /// The address of a Unix socket's file.
 pub(super) fn path_address(path: &Path) -> io::Result<Address> {
     let bytes = path.as_os_str().as_bytes();

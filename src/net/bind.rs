@@ -17,7 +17,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::addr::Addresses;
+use super::addr::{Addresses, first};
 use super::socket_file::{SocketFile, make_way, named};
 use super::{TcpListener, UdpSocket, UnixDatagram, UnixListener};
 use crate::kernel::source::{Kind, Source};
@@ -222,14 +222,7 @@ impl<T> Future for Bind<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         let list = ready!(self.poll_addresses(cx))?;
-        let mut outcome = Err(ErrorKind::AddrNotAvailable.into()); // the list has one at least
-        for address in &list {
-            outcome = self.open(address);
-            if outcome.is_ok() {
-                break;
-            }
-        }
-        Poll::Ready(outcome)
+        Poll::Ready(first(&list, |address| self.open(address)))
     }
 }
 

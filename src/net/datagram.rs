@@ -77,6 +77,10 @@ impl Received {
 /// Makes the outcome of a receive: what has come, and from whom.
 pub(super) type Finish<T> = fn(Received, Address) -> io::Result<T>;
 
+pub(super) fn without_sender(received: Received, _from: Address) -> io::Result<Received> {
+    Ok(received)
+}
+
 /// The future of `recv`, `recv_from`, `peek` and `peek_from` of the datagram sockets.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Recv<'a, T = Received> {

@@ -15,14 +15,14 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::addr::{Addresses, ToAddrs};
-use super::datagram::{try_recv, try_send};
+use super::addr::{Addresses, ToAddrs, first};
+use super::datagram::{try_recv, try_send, without_sender};
 use super::{Bind, Received, Recv, SendDatagram};
 use crate::io::descriptor::descriptor;
 use crate::kernel::source::{Kind, Source};
@@ -159,7 +159,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// **Strict.** A future that is dropped has received nothing.
     pub fn recv<'a>(&'a self, buf: &'a mut [u8]) -> Recv<'a> {
-        Recv::new(&self.source, buf, Receive::Take, received)
+        Recv::new(&self.source, buf, Receive::Take, without_sender)
     }
 
     /// Receives a datagram, and the address of its sender.
@@ -208,7 +208,7 @@ impl UdpSocket {
     /// # Errors
     /// `WouldBlock` if there is no datagram; else as [`recv`](UdpSocket::recv).
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<Received> {
-        try_recv(&self.source, buf, received)
+        try_recv(&self.source, buf, without_sender)
     }
 
     /// As [`recv_from`](UdpSocket::recv_from), without waiting.
@@ -266,10 +266,6 @@ impl UdpSocket {
     }
 }
 
-fn received(received: Received, _from: Address) -> io::Result<Received> {
-    Ok(received)
-}
-
 fn with_sender(received: Received, from: Address) -> io::Result<(Received, SocketAddr)> {
     Ok((received, from.to_inet()?))
 }
@@ -305,13 +301,9 @@ impl Future for ConnectDatagram<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let list = ready!(self.addresses.poll(cx))?;
-        let mut outcome = Err(ErrorKind::AddrNotAvailable.into()); // the list has one at least
-        for address in &list {
-            outcome = socket::connect(self.source.as_raw(), address).map(drop);
-            if outcome.is_ok() {
-                break;
-            }
-        }
-        Poll::Ready(outcome)
+        let raw = self.source.as_raw();
+        Poll::Ready(first(&list, |address| {
+            socket::connect(raw, address).map(drop)
+        }))
     }
 }

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use super::addr::{Addresses, path_address};
 use super::bind::Bound;
-use super::datagram::{try_recv, try_send};
+use super::datagram::{try_recv, try_send, without_sender};
 use super::options::buffers;
 use super::passing::Flow;
 use super::socket_file::SocketFile;
@@ -192,7 +192,7 @@ impl UnixDatagram {
     /// # Cancel safety
     /// **Strict.** A future that is dropped has received nothing.
     pub fn recv<'a>(&'a self, buf: &'a mut [u8]) -> Recv<'a> {
-        Recv::new(&self.source, buf, Receive::Take, received)
+        Recv::new(&self.source, buf, Receive::Take, without_sender)
     }
 
     /// Receives a datagram, and the address of its sender: unnamed unless that is bound.
@@ -230,7 +230,7 @@ impl UnixDatagram {
     /// # Errors
     /// `WouldBlock` if there is no datagram; else as [`recv`](UnixDatagram::recv).
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<Received> {
-        try_recv(&self.source, buf, received)
+        try_recv(&self.source, buf, without_sender)
     }
 
     /// Sends a datagram and duplicates of `fds` along with it, at most 253.
@@ -308,10 +308,6 @@ impl UnixDatagram {
     fn raw(&self) -> RawFd {
         self.source.as_raw()
     }
-}
-
-fn received(received: Received, _from: Address) -> io::Result<Received> {
-    Ok(received)
 }
 
 fn with_sender(received: Received, from: Address) -> io::Result<(Received, SocketAddr)> {
