@@ -19,15 +19,14 @@
 //! Buffers and lines: `stdin`. Order: `stdout`.
 
 use std::fs;
-use std::io::{self, IsTerminal as _};
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileTypeExt as _;
 
 use super::terminal;
 use crate::kernel::Kernel;
 use crate::kernel::source::{Kind, Source};
 use crate::mailbox::LoopId;
-use crate::sys::pipe;
 use crate::threads::Ferry;
 
 /// See the module. `T` is what a thread works with.
@@ -48,11 +47,8 @@ impl<T: Send + 'static> Way<T> {
         if kind.is_socket() {
             return Ok(polled(Source::adopted(copy.into(), Kind::Socket)));
         }
-        let is_stream = kind.is_fifo() || copy.is_terminal();
-        if is_stream
-            && !pipe::is_pty_master(copy.as_raw_fd())
-            && let Ok(own) = terminal::open_own(fd)
-        {
+        let is_stream = kind.is_fifo() || terminal::is_shared(fd);
+        if is_stream && let Ok(own) = terminal::open_own(fd) {
             return Ok(polled(Source::new(own, Kind::File)));
         }
         Ok(Way::OnThreads(Ferry::new(wrap(copy))))
