@@ -1,7 +1,23 @@
-//! The standard traits of every object that is thin over a [`Source`](crate::kernel::source).
+//! What objects over a descriptor have in common: which ones they refuse, and the standard traits
+//! of those that are thin over a [`Source`](crate::kernel::source).
 //!
 //! # Not here
 //! What lending does to the object: `kernel::source`.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use crate::sys::socket;
+
+/// Refuses what lies on a disk: nobody tells when reading it would not take long.
+pub(crate) fn refuse_files(fd: RawFd) -> io::Result<()> {
+    if socket::is_on_disk(fd)? {
+        let message = "a regular file, a directory or a disk is always ready, also when reading \
+                       it takes long: use petla::fs";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+    }
+    Ok(())
+}
 
 /// Lends the descriptor of what has a field `source`, and gives it up. With `lent`, the object does
 /// something else when it gives its descriptor up.

@@ -19,10 +19,10 @@ use std::fmt::{self, Debug, Formatter};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use super::descriptor::descriptor;
+use super::descriptor::{descriptor, refuse_files};
 use super::{Read, ReadExact, ReadToEnd, ReadVectored, Write, WriteAll, WriteVectored, terminal};
 use crate::kernel::source::{Kind, Source};
-use crate::sys::{pipe as calls, socket};
+use crate::sys::pipe as calls;
 
 /// Makes a pipe: what is written into one end comes out of the other.
 ///
@@ -263,11 +263,7 @@ fn adopt(
     purpose: &str,
 ) -> io::Result<Source> {
     let raw = fd.as_raw_fd();
-    if socket::is_on_disk(raw)? {
-        let message = "a regular file, a directory or a disk is always ready, also when reading \
-                       it takes long: use petla::fs";
-        return Err(io::Error::new(io::ErrorKind::Unsupported, message));
-    }
+    refuse_files(raw)?;
     if !fits(calls::access(raw)?) {
         let message = format!("the descriptor is not open for {purpose}: open it with that mode");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));

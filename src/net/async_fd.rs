@@ -25,8 +25,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::io::descriptor::refuse_files;
 use crate::kernel::source::{Direction, Source, Wait};
-use crate::sys::socket;
 
 /// An object with a descriptor, and the means to wait for it.
 ///
@@ -34,8 +34,8 @@ use crate::sys::socket;
 /// It is waited for as it is: for `read_with` and `write_with` **set it to non-blocking mode
 /// first**, else an operation stops the whole loop.
 ///
-/// Regular files and directories cannot be waited for: they are always ready, even when
-/// reading them takes long. Read them on a thread.
+/// Regular files, directories and disks cannot be waited for: they are always ready, even when
+/// reading them takes long. Read them with [`fs`](crate::fs).
 ///
 /// # asyncio
 /// `loop.add_reader` and `loop.add_writer`, turned into futures.
@@ -69,15 +69,11 @@ impl<T: AsFd> AsyncFd<T> {
     /// Takes the object in, and changes nothing about it; no loop knows it before the first wait.
     ///
     /// # Errors
-    /// `Unsupported` for a regular file or a directory, and `EBADF` for a descriptor that is
-    /// closed. The object is dropped then: give a reference, `AsyncFd::new(&object)`, to keep it.
+    /// `Unsupported` for a regular file, a directory or a disk, and `EBADF` for a descriptor that
+    /// is closed. The object is dropped then: give a reference, `AsyncFd::new(&object)`, to keep it.
     pub fn new(object: T) -> io::Result<AsyncFd<T>> {
         let fd = object.as_fd().as_raw_fd();
-        if socket::is_on_disk(fd)? {
-            let message = "a regular file or a directory is always ready, also when reading it \
-                           takes long: read it on a thread";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
-        }
+        refuse_files(fd)?;
         let source = Source::borrowed(fd);
         Ok(AsyncFd { source, object })
     }
