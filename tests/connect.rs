@@ -15,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::Poll;
 use std::time::Duration;
 
+use common::fd::descriptors;
 use common::{Bell, LONG, loop_on, poll_once, succeeds_alone, within_io as within};
 use petla::net::{ConnectErrors, TcpListener, TcpStream};
 use petla::testing::{self, VirtualClock};
@@ -46,10 +47,6 @@ impl Silent {
 /// Port 1 has no listener, and no port that the system hands out can be it.
 fn nobody(last: u8) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, last], 1))
-}
-
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
 #[test]

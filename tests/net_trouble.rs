@@ -15,6 +15,7 @@ use std::process::Command;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use common::fd::{descriptors, limit_descriptors};
 use common::{poll_once, tcp_pair, within_io as within};
 use petla::net::{TcpListener, TcpStream};
 
@@ -376,7 +377,6 @@ fn a_connect_that_is_given_up_closes_its_socket() {
                     Poll::Pending => break connect,
                 }
             };
-            let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
             let before = descriptors();
             drop(pending);
             assert_eq!(descriptors(), before - 1);
@@ -389,19 +389,4 @@ fn a_connect_that_is_given_up_closes_its_socket() {
 /// The number that the next descriptor would get.
 fn lowest_free() -> RawFd {
     std::fs::File::open("/dev/null").unwrap().as_raw_fd()
-}
-
-/// Forbids descriptors from `limit` on; returns the limit before.
-fn limit_descriptors(limit: RawFd) -> RawFd {
-    let mut now = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: the structure lives.
-    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut now) }, 0);
-    let old = now.rlim_cur as RawFd;
-    now.rlim_cur = limit as libc::rlim_t;
-    // SAFETY: the structure lives.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &now) }, 0);
-    old
 }

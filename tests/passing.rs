@@ -6,12 +6,9 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use common::fd::{descriptors, limit_descriptors};
 use common::{poll_once, succeeds_alone, within_io as within};
 use petla::net::{UnixDatagram, UnixStream};
-
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
 
 fn null() -> File {
     File::open("/dev/null").unwrap()
@@ -133,12 +130,7 @@ fn a_process_without_free_numbers_is_told_what_it_lost() {
             let file = null();
             left.send_with_fds(b"x", &[file.as_fd(); 5]).await?;
             let taken = File::open("/dev/null")?.as_raw_fd();
-            let limit = libc::rlimit {
-                rlim_cur: taken as libc::rlim_t + 2, // two numbers are free
-                rlim_max: 4096,
-            };
-            // SAFETY: the structure lives.
-            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+            limit_descriptors(taken + 2); // two numbers are free
             let (received, fds) = right.recv_with_fds(&mut [0; 8], 5).await?;
             assert_eq!((received.len, fds.len(), received.lost_fds), (1, 2, true));
             Ok(())

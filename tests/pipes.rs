@@ -20,6 +20,7 @@ use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::process::{Command, Stdio};
 
+use common::fd::{descriptors, is_nonblocking, limit_descriptors};
 use common::{Bell, poll_once, succeeds_alone, within_io as within};
 use petla::io::{PipeReader, PipeWriter, pipe};
 
@@ -32,13 +33,6 @@ fn fill(writer: &PipeWriter) -> usize {
         }
     }
     sent
-}
-
-fn is_nonblocking(fd: &impl AsRawFd) -> bool {
-    // SAFETY: this command takes no pointer.
-    let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
-    assert_ne!(flags, -1);
-    flags & libc::O_NONBLOCK != 0
 }
 
 #[test]
@@ -409,34 +403,22 @@ fn a_duplicate_that_outlives_its_pipe_disturbs_nobody() {
 #[test]
 fn no_free_descriptor_is_an_error_that_leaves_nothing_open() {
     succeeds_alone(|| {
-        let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-        let before = count();
-        let none = libc::rlimit {
-            rlim_cur: 3,
-            rlim_max: 4096,
-        };
-        // SAFETY: the structure lives.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &none) }, 0);
+        let before = descriptors();
+        let enough = limit_descriptors(3);
         let error = pipe().unwrap_err();
-        let enough = libc::rlimit {
-            rlim_cur: 1024,
-            ..none
-        };
-        // SAFETY: the structure lives.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &enough) }, 0);
+        limit_descriptors(enough);
         assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
-        assert_eq!(count(), before);
+        assert_eq!(descriptors(), before);
     });
 }
 
 #[test]
 fn pipes_and_what_is_refused_leave_no_descriptor_behind() {
     succeeds_alone(|| {
-        let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
         within(async {
             let (warm, _up) = pipe()?;
             assert!(poll_once(&mut warm.read(&mut [0; 1])).is_pending());
-            let before = count();
+            let before = descriptors();
             for round in 0..10 {
                 let (reader, writer) = pipe()?;
                 let mut buf = [0; 8];
@@ -449,7 +431,7 @@ fn pipes_and_what_is_refused_leave_no_descriptor_behind() {
                 drop(writer.into_blocking_fd()?);
                 PipeReader::from_fd(File::open("/proc/self/exe")?).unwrap_err();
             }
-            assert_eq!(count(), before);
+            assert_eq!(descriptors(), before);
             Ok(())
         });
     });

@@ -13,11 +13,9 @@ mod input;
 #[path = "stdin/output.rs"]
 mod output;
 
-use std::ffi::CStr;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -25,23 +23,9 @@ use std::thread;
 
 use common::LONG;
 
-/// A pseudo-terminal: its master, and what a program has as its terminal. No echo, and no
-/// line's end turned into another.
+/// A pseudo-terminal, without echo, and with no line's end turned into another.
 fn pty() -> (File, File) {
-    let open = |path: &str| {
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).custom_flags(libc::O_NOCTTY);
-        options.open(path).unwrap()
-    };
-    let master = open("/dev/ptmx");
-    let fd = master.as_raw_fd();
-    let mut name = [0_u8; 64];
-    // SAFETY: no pointer.
-    let unlocked = unsafe { libc::unlockpt(fd) };
-    // SAFETY: the buffer is as long as said.
-    let named = unsafe { libc::ptsname_r(fd, name.as_mut_ptr().cast(), name.len()) };
-    assert_eq!((unlocked, named), (0, 0));
-    let terminal = open(CStr::from_bytes_until_nul(&name).unwrap().to_str().unwrap());
+    let (master, terminal) = common::fd::pty();
     set_modes(&terminal, |modes| {
         modes.c_lflag &= !libc::ECHO;
         modes.c_iflag &= !libc::ICRNL;
@@ -60,12 +44,6 @@ fn set_modes(terminal: &File, change: impl FnOnce(&mut libc::termios)) {
     // SAFETY: as above.
     let set = unsafe { libc::tcsetattr(fd, libc::TCSANOW, &raw const modes) };
     assert_eq!((got, set), (0, 0));
-}
-
-/// The flags of the open file description.
-fn flags(fd: impl AsFd) -> i32 {
-    // SAFETY: this command takes no pointer.
-    unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_GETFL) }
 }
 
 /// The kinds of streams: our end, and the one that a child gets.

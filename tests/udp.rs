@@ -15,6 +15,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
 use std::os::fd::AsFd;
 use std::task::Poll;
 
+use common::fd::{descriptors, limit_descriptors};
 use common::{Bell, LONG, poll_once, succeeds_alone, within_io as within};
 use petla::net::{UdpSocket, UnixDatagram, lookup_addr, lookup_host};
 
@@ -350,28 +351,19 @@ fn an_address_has_a_name_or_an_error_that_says_whose() {
 #[test]
 fn no_free_descriptor_is_an_error_that_leaves_nothing_open() {
     succeeds_alone(|| {
-        let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-        let limit = |descriptors| {
-            let limit = libc::rlimit {
-                rlim_cur: descriptors,
-                rlim_max: 4096,
-            };
-            // SAFETY: the structure lives.
-            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
-        };
         within(async {
-            let before = count();
-            limit(3);
+            let before = descriptors();
+            let enough = limit_descriptors(3);
             let refused = [
                 UdpSocket::bind(HERE).await.map(drop),
                 UnixDatagram::unbound().map(drop),
                 UnixDatagram::pair().map(drop),
             ];
-            limit(1024);
+            limit_descriptors(enough);
             for refused in refused {
                 assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EMFILE));
             }
-            assert_eq!(count(), before);
+            assert_eq!(descriptors(), before);
             Ok(())
         });
     });
@@ -380,10 +372,9 @@ fn no_free_descriptor_is_an_error_that_leaves_nothing_open() {
 #[test]
 fn what_fails_to_open_is_closed_again() {
     succeeds_alone(|| {
-        let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
         within(async {
             let taken = UdpSocket::bind(HERE).await?;
-            let before = count();
+            let before = descriptors();
             for _ in 0..10 {
                 UdpSocket::bind(taken.local_addr()?).await.unwrap_err();
                 UnixDatagram::bind("/no/such/folder/socket")
@@ -394,7 +385,7 @@ fn what_fails_to_open_is_closed_again() {
                     .await
                     .unwrap_err();
             }
-            assert_eq!(count(), before);
+            assert_eq!(descriptors(), before);
             Ok(())
         });
     });

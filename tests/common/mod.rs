@@ -11,6 +11,7 @@
 //! yielding; [`LONG`] only bounds what would otherwise hang for ever.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub(crate) mod fd;
 pub(crate) mod fork;
 pub(crate) mod hand;
 pub(crate) mod numbers;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use petla::io::stdin;
 use petla::{spawn, timeout, yield_now};
 
+use crate::common::fd::flags;
 use crate::common::{alone_command, poll_once, within, within_io};
-use crate::{Running, flags, streams};
+use crate::{Running, streams};
 
 #[test]
 fn a_read_that_waits_keeps_neither_a_loop_nor_the_process_from_ending() {

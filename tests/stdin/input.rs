@@ -13,8 +13,9 @@ use petla::Stream;
 use petla::event_loop::Workers;
 use petla::io::stdin;
 
+use crate::common::fd::flags;
 use crate::common::{alone_command, within, within_io};
-use crate::{Running, flags, streams};
+use crate::{Running, streams};
 
 /// Runs the calling test's body with this as its standard input, without an end of ours.
 fn run_with(stdin: impl Into<Stdio>, body: impl FnOnce()) {

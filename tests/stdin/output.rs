@@ -10,8 +10,9 @@ use std::task::{Context, Waker};
 use petla::io::{stderr, stdout};
 use petla::{EventLoop, spawn, threads, yield_now};
 
+use crate::common::fd::flags;
 use crate::common::{alone_command, within_io};
-use crate::{Running, flags, pty, set_modes};
+use crate::{Running, pty, set_modes};
 
 const PIECES: usize = 200;
 
