@@ -138,24 +138,39 @@ fn a_process_without_free_numbers_is_told_what_it_lost() {
     });
 }
 
+/// Asks for credentials with each message, as somebody may by an option of the socket.
+fn ask_for_credentials(socket: &UnixStream) {
+    let on: libc::c_int = 1;
+    let (value, fd) = ((&raw const on).cast(), socket.as_raw_fd());
+    // SAFETY: the value lives and has the length that is given.
+    let set = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_PASSCRED, value, 4) };
+    assert_eq!(set, 0);
+}
+
+#[test]
+fn other_messages_beside_them_take_no_descriptors_room() {
+    succeeds_alone(|| {
+        within(async {
+            let (left, right) = UnixStream::pair()?;
+            ask_for_credentials(&right);
+            let file = null();
+            let before = descriptors();
+            for (sent, max) in [(0, 0), (1, 0), (1, 1), (3, 1), (3, 2), (3, 3), (253, 253)] {
+                left.send_with_fds(b"x", &vec![file.as_fd(); sent]).await?;
+                let (received, fds) = right.recv_with_fds(&mut [0; 8], max).await?;
+                assert_eq!((fds.len(), received.lost_fds), (max, sent > max));
+                assert_eq!(descriptors(), before + max);
+            }
+            Ok(())
+        });
+    });
+}
+
 #[test]
 fn other_messages_beside_them_do_not_hide_descriptors() {
-    // Somebody has asked for credentials with each message, by an option of the socket.
     within(async {
         let (left, right) = UnixStream::pair()?;
-        let on: libc::c_int = 1;
-        // SAFETY: the value lives and has the length that is given.
-        let set = unsafe {
-            let value = (&raw const on).cast();
-            libc::setsockopt(
-                right.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_PASSCRED,
-                value,
-                4,
-            )
-        };
-        assert_eq!(set, 0);
+        ask_for_credentials(&right);
         left.send_with_fds(b"x", &[null().as_fd()]).await?;
         let (_, fds) = right.recv_with_fds(&mut [0; 8], 64).await?;
         assert_eq!(fds.len(), 1);

@@ -1,8 +1,8 @@
 //! Passing descriptors through a Unix socket, and asking who is at the other end.
 //!
 //! A message may carry duplicates of descriptors beside its bytes (`SCM_RIGHTS`, unix(7)). They
-//! are handed over with the first of the bytes. Those that do not fit into what the receiver
-//! asked for are closed by the kernel, which says that this happened.
+//! are handed over with the first of the bytes. Those that are more than the receiver asked for
+//! are closed, and it is told.
 //!
 //! # Cost
 //! One system call a message.

@@ -10,7 +10,7 @@
 //!   kernel has just made for this process. They become owned before anything can fail.
 //!
 //! # Cost
-//! One system call each; up to 1,032 bytes of buffer on the stack.
+//! One system call each; up to 1,064 bytes of buffer on the stack.
 //!
 //! # Not here
 //! Other control messages: timestamps, packet information, credentials of each message.
@@ -30,7 +30,10 @@ pub(crate) const FDS_MAX: usize = 253;
 /// The header: the length of header and payload, then level and type.
 const HEADER: usize = size_of::<cmsghdr>();
 const HEADER_WORDS: usize = HEADER / size_of::<u64>();
-const WORDS: usize = HEADER_WORDS + (FDS_MAX * size_of::<c_int>()).div_ceil(size_of::<u64>());
+/// A message of credentials, which comes before descriptors if somebody has asked for it.
+const CREDENTIALS: usize = (HEADER + size_of::<libc::ucred>()).next_multiple_of(size_of::<u64>());
+const WORDS: usize =
+    (HEADER + FDS_MAX * size_of::<c_int>() + CREDENTIALS).div_ceil(size_of::<u64>());
 
 const _: () = assert!(HEADER == 16 && align_of::<cmsghdr>() <= align_of::<u64>());
 const _: () = assert!(offset_of!(cmsghdr, cmsg_len) == 0);
@@ -44,7 +47,7 @@ struct Control {
 }
 
 impl Control {
-    /// Room for `fds` descriptors and not one more: the kernel counts what fits.
+    /// Room for `fds` descriptors.
     fn room_for(fds: usize) -> Control {
         Control {
             words: [0; WORDS],
@@ -131,7 +134,7 @@ pub(crate) struct Received {
     /// For a datagram its whole length.
     pub(crate) len: usize,
     pub(crate) fds: Vec<OwnedFd>,
-    /// More descriptors were sent than came here; the kernel has closed the others.
+    /// More descriptors were sent than came here; the others are closed.
     pub(crate) lost_fds: bool,
 }
 
@@ -144,6 +147,7 @@ pub(crate) fn receive(
 ) -> io::Result<Received> {
     faults::at("recvmsg")?;
     let mut control = Control::room_for(max.min(FDS_MAX));
+    control.len += CREDENTIALS;
     let mut part = iovec {
         iov_base: buf.as_mut_ptr().cast::<c_void>(),
         iov_len: buf.len(),
@@ -154,11 +158,11 @@ pub(crate) fn receive(
     let whole = if datagram { libc::MSG_TRUNC } else { 0 };
     // SAFETY: Slices, the control buffer included.
     let len = count(unsafe { libc::recvmsg(fd, &mut message, libc::MSG_CMSG_CLOEXEC | whole) })?;
-    Ok(Received {
-        len,
-        fds: control.into_fds(message.msg_controllen),
-        lost_fds: message.msg_flags & libc::MSG_CTRUNC != 0,
-    })
+    let mut fds = control.into_fds(message.msg_controllen);
+    // Without credentials their room has taken descriptors too.
+    let lost_fds = message.msg_flags & libc::MSG_CTRUNC != 0 || fds.len() > max;
+    fds.truncate(max);
+    Ok(Received { len, fds, lost_fds })
 }
 
 fn message(part: &mut iovec) -> msghdr {
