@@ -73,5 +73,4 @@ pub use unix_datagram::UnixDatagram;
 pub use unix_listener::UnixListener;
 pub use unix_stream::UnixStream;
 
-pub(crate) use crate::io::ops::ended_early;
 pub use crate::io::{Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};

@@ -22,7 +22,7 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use super::addr::ToAddrs;
-use super::options::{buffers, number};
+use super::options::{buffers, flag, number};
 use super::{Connect, Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
 use crate::io::descriptor::descriptor;
 use crate::kernel::source::{Kind, Source};
@@ -282,20 +282,12 @@ impl TcpStream {
         socket::set(self.source.as_raw(), socket::NO_DELAY, on.into())
     }
 
-    /// Whether an idle connection is probed; see [`set_keepalive`](TcpStream::set_keepalive).
-    ///
-    /// # Errors
-    /// Those of getsockopt(2).
-    pub fn keepalive(&self) -> io::Result<bool> {
-        Ok(socket::get(self.source.as_raw(), socket::KEEP_ALIVE)? != 0)
-    }
-
-    /// Probes an idle connection, by default after two hours: a dead peer ends a waiting read.
-    ///
-    /// # Errors
-    /// Those of setsockopt(2).
-    pub fn set_keepalive(&self, on: bool) -> io::Result<()> {
-        socket::set(self.source.as_raw(), socket::KEEP_ALIVE, on.into())
+    flag! {
+        /// Whether an idle connection is probed; see [`set_keepalive`](TcpStream::set_keepalive).
+        keepalive,
+        /// Probes an idle connection, by default after two hours: a dead peer ends a waiting read.
+        set_keepalive,
+        socket::KEEP_ALIVE
     }
 
     number! {

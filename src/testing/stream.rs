@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::pipe::Pipe;
-use crate::net::ended_early;
+use crate::io::ops::ended_early;
 
 /// Two connected streams; `capacity` bytes fit into each direction.
 ///
