@@ -14,6 +14,8 @@ mod reading;
 mod trouble;
 #[path = "streams/vectored.rs"]
 mod vectored;
+#[path = "streams/wakers.rs"]
+mod wakers;
 #[path = "streams/writing.rs"]
 mod writing;
 

@@ -50,6 +50,7 @@ use super::buffer::{BLOCK, LARGE_BLOCK};
 use super::connection::{Connection, End};
 use super::input::Input;
 use super::{StreamReader, StreamWriter};
+use crate::io::ops::try_read;
 use crate::kernel::source::Wait;
 
 /// Blocks that one poll moves before it lets others run: half a millisecond's worth.
@@ -142,22 +143,26 @@ impl Copy<'_> {
 
     /// Takes what the reader has into the writer; 0 is the end.
     fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let (from, receiving, block) = (&mut *self.from, &mut self.receiving, self.block);
-        let taken = self.to.fill_unsent(|unsent| {
-            if !from.buffer.is_empty() {
+        let (from, to, block) = (&mut *self.from, self.to, self.block);
+        let taken = if from.buffer.is_empty() {
+            let call = |wait: &mut Wait<'_>| {
+                to.fill_unsent(|unsent| {
+                    let n = try_read(wait, unsent.whole_room(block))?;
+                    unsent.filled(n);
+                    Ok(n)
+                })
+            };
+            ready!(from.poll_past(&mut self.receiving, cx, call))?
+        } else {
+            to.fill_unsent(|unsent| {
                 mem::swap(&mut from.buffer, unsent);
-                return Poll::Ready(Ok(unsent.len()));
-            }
-            let received = from.poll_read(receiving, cx, unsent.whole_room(block));
-            if let Poll::Ready(Ok(n)) = received {
-                unsent.filled(n);
-            }
-            received
-        });
-        if matches!(taken, Poll::Ready(Ok(n)) if n >= block) {
+                unsent.len()
+            })
+        };
+        if taken >= block {
             self.block = LARGE_BLOCK;
         }
-        taken
+        Poll::Ready(Ok(taken))
     }
 }
 
