@@ -225,7 +225,7 @@ impl Source {
     }
 
     /// Takes a borrowed source out of its loop before its descriptor may be closed.
-    pub(crate) fn leave(&self, kernel: &Kernel) {
+    pub(super) fn leave(&self, kernel: &Kernel) {
         if self.home() == Some(kernel.id) {
             kernel.forget_source(self.key(), Some(self.raw));
             self.home.store(0, Relaxed);
@@ -235,11 +235,7 @@ impl Source {
     /// The same for whatever loop it is in. One that does not run wakes those who wait in its next
     /// turn.
     pub(crate) fn leave_home(&self) {
-        if let Some(home) = self.home() {
-            let (raw, key) = (self.raw, self.key());
-            self.home.store(0, Relaxed);
-            on_loop(home, move |kernel| kernel.forget_source(key, Some(raw)));
-        }
+        self.deregister(None);
     }
 
     /// Takes the source out of its loop, and closes `fd`.
@@ -249,6 +245,7 @@ impl Source {
     fn deregister(&self, fd: Option<OwnedFd>) {
         let Some(home) = self.home() else { return };
         let (raw, key) = (self.raw, self.key());
+        self.home.store(0, Relaxed);
         let by_hand = fd.is_none() || self.lent.load(Relaxed);
         let kept = if by_hand { fd } else { None };
         on_loop(home, move |kernel| {
