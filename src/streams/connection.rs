@@ -85,7 +85,7 @@ pub(super) enum End {
 }
 
 impl Connection {
-    pub(super) fn new(link: Link) -> Connection {
+    pub(super) fn new(link: Link) -> Rc<Connection> {
         let out = Out {
             unsent: Buffer::default(),
             sent: 0,
@@ -99,12 +99,11 @@ impl Connection {
             flushing: false,
             orphan: false,
         };
-        let out = RefCell::new(out);
-        Connection {
+        Rc::new(Connection {
             link,
-            out,
+            out: RefCell::new(out),
             seat: Cell::new(None),
-        }
+        })
     }
 
     pub(super) fn link(&self) -> &Link {

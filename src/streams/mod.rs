@@ -60,7 +60,6 @@ pub use writer::{Drain, StreamWriter, WaitClosed};
 
 use crate::net::{Connect, TcpStream, ToAddrs, UnixStream};
 use connection::Connection;
-use link::Link;
 
 /// Connects to the first of the addresses that answers, and gives the two halves.
 ///
@@ -141,11 +140,7 @@ impl<S> Debug for OpenConnection<S> {
     }
 }
 
-fn halves(link: Link) -> (StreamReader, StreamWriter) {
-    halves_of(Rc::new(Connection::new(link)))
-}
-
-fn halves_of(connection: Rc<Connection>) -> (StreamReader, StreamWriter) {
+fn halves(connection: Rc<Connection>) -> (StreamReader, StreamWriter) {
     let reader = StreamReader::new(Rc::clone(&connection));
     (reader, StreamWriter::new(connection))
 }

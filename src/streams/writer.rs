@@ -146,9 +146,10 @@ impl StreamWriter {
     /// # asyncio
     /// `drain`, with the same marks.
     pub fn drain(&mut self) -> Drain<'_> {
+        let (wait, connection) = self.parts();
         Drain {
-            wait: self.connection.source().wait(Direction::Write),
-            connection: &self.connection,
+            connection,
+            wait,
             rest: None,
         }
     }
@@ -242,10 +243,8 @@ impl StreamWriter {
     /// # asyncio
     /// `wait_closed`, which waits for somebody else's `close`.
     pub fn wait_closed(&mut self) -> WaitClosed<'_> {
-        WaitClosed {
-            wait: self.connection.source().wait(Direction::Write),
-            connection: &self.connection,
-        }
+        let (wait, connection) = self.parts();
+        WaitClosed { connection, wait }
     }
 
     /// Closes the connection at once and throws away what is unsent. The reader comes to the end;
