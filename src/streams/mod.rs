@@ -18,7 +18,7 @@
 //! `reader`, `reads`, `lines` its public face · `link` the descriptor · `connection` the link, and
 //! what is to be sent · `writer` its public face · `convert` from sockets and pipes, and back ·
 //! `copy`, `copy_bidirectional` from one connection to another · `send_file` from a file ·
-//! `server` listening, and a task for each connection · `error`.
+//! `outlet` their way out · `server` listening, and a task for each connection · `error`.
 //!
 //! # Not here
 //! TLS.
@@ -33,6 +33,7 @@ mod error;
 mod input;
 mod lines;
 mod link;
+mod outlet;
 mod reader;
 mod reads;
 mod search;

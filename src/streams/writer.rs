@@ -17,6 +17,7 @@ use std::task::{Context, Poll, ready};
 
 use super::SendFile;
 use super::connection::{Connection, End};
+use super::outlet::Outlet;
 use crate::kernel::source::{Direction, Wait};
 
 /// The sending half of a connection; from [`open_connection`](super::open_connection), or given to
@@ -208,7 +209,8 @@ impl StreamWriter {
         count: u64,
     ) -> SendFile<'a> {
         let (wait, connection) = self.parts();
-        SendFile::new(connection, wait, file.as_fd(), offset, count)
+        let to = Outlet::new(connection, wait);
+        SendFile::new(to, file.as_fd(), offset, count)
     }
 
     /// The peer reads the end of the stream, after everything that was written. Reading goes on.
