@@ -14,6 +14,7 @@
 pub(crate) mod fork;
 pub(crate) mod hand;
 pub(crate) mod numbers;
+pub(crate) mod peers;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
