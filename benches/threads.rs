@@ -19,7 +19,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use petla_bench::runtimes::{Petla, Runtime, TokioCurrentThread, TokioLocal, in_task};
-use petla_bench::{Contender, Cost, Figure, Sizes, Unit, contenders};
+use petla_bench::{Contender, Cost, Figure, Sizes, Unit, contenders, on_every_runtime};
 
 /// Work that is under way at once: as many as a small service has.
 const AT_ONCE: usize = 8;
@@ -73,17 +73,13 @@ pub(crate) fn figures() -> Vec<Figure> {
         contenders,
     };
     vec![
-        figure("thread_roundtrip", TRIPS, round_trips()),
+        figure(
+            "thread_roundtrip",
+            TRIPS,
+            on_every_runtime!(round_trip: Petla, TokioLocal, TokioCurrentThread),
+        ),
         figure("thread_burst", TRIPS, bursts::<0>()),
         figure("thread_cpu", JOBS, bursts::<STEPS>()),
-    ]
-}
-
-fn round_trips() -> Vec<Contender> {
-    contenders![
-        Petla::NAME => round_trip::<Petla>,
-        TokioLocal::NAME => round_trip::<TokioLocal>,
-        TokioCurrentThread::NAME => round_trip::<TokioCurrentThread>,
     ]
 }
 

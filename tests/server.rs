@@ -40,11 +40,10 @@ use std::future::pending;
 use std::io;
 use std::rc::Rc;
 
+use common::peers::{MUCH, read_all};
 use petla::net::TcpStream;
 use petla::streams::{Server, StreamReader, StreamWriter, start_server};
 
-/// More than a socket and its peer's hold together.
-const MUCH: usize = 16 << 20;
 const LOCAL: &str = "127.0.0.1:0";
 
 /// Sends back what comes, until the peer ends.
@@ -84,15 +83,6 @@ async fn served(server: &Server) -> io::Result<TcpStream> {
     client.read_exact(&mut pong).await?;
     assert_eq!(&pong, b"ping");
     Ok(client)
-}
-
-/// Everything up to the end of the stream.
-async fn read_all(peer: &TcpStream) -> io::Result<Vec<u8>> {
-    let (mut all, mut buf) = (Vec::new(), vec![0; 1 << 16]);
-    while let n @ 1.. = peer.read(&mut buf).await? {
-        all.extend_from_slice(&buf[..n]);
-    }
-    Ok(all)
 }
 
 #[test]

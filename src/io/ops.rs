@@ -24,7 +24,6 @@
 
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
-use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -224,16 +223,8 @@ impl Future for WriteVectored<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let WriteVectored { wait, bufs } = &mut *self;
-        let given = total(bufs.iter().map(|buf| buf.len()));
-        if given == 0 {
-            return Poll::Ready(Ok(0));
-        }
-        let kind = wait.kind();
-        let n = ready!(wait.poll_io(cx, |fd| send_vectored(kind, fd, bufs)))?;
-        if n < given {
-            wait.drained();
-        }
-        Poll::Ready(Ok(n))
+        let tried = try_write_vectored(wait, bufs);
+        wait.or_park(cx, tried)
     }
 }
 
@@ -287,18 +278,8 @@ pub(crate) fn poll_read(
     cx: &mut Context<'_>,
     buf: &mut [u8],
 ) -> Poll<io::Result<usize>> {
-    if buf.is_empty() {
-        return Poll::Ready(Ok(0));
-    }
-    let kind = wait.kind();
-    let n = ready!(wait.poll_io(cx, |fd| match kind {
-        Kind::Tcp | Kind::Socket => socket::recv(fd, buf),
-        Kind::File => pipe::read(fd, buf),
-    }))?;
-    if 0 < n && n < buf.len() {
-        wait.drained();
-    }
-    Poll::Ready(Ok(n))
+    let tried = try_read(wait, buf);
+    wait.or_park(cx, tried)
 }
 
 /// One poll of `write`, for futures of other modules that hold a wait of their own.
@@ -307,30 +288,8 @@ pub(crate) fn poll_write(
     cx: &mut Context<'_>,
     buf: &[u8],
 ) -> Poll<io::Result<usize>> {
-    if buf.is_empty() {
-        return Poll::Ready(Ok(0));
-    }
-    let kind = wait.kind();
-    let n = ready!(wait.poll_io(cx, |fd| send(kind, fd, buf)))?;
-    if n < buf.len() {
-        wait.drained();
-    }
-    Poll::Ready(Ok(n))
-}
-
-#[inline]
-fn send(kind: Kind, fd: RawFd, buf: &[u8]) -> io::Result<usize> {
-    match kind {
-        Kind::Tcp | Kind::Socket => socket::send(fd, buf),
-        Kind::File => pipe::write(fd, buf),
-    }
-}
-
-fn send_vectored(kind: Kind, fd: RawFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-    match kind {
-        Kind::Tcp | Kind::Socket => socket::send_vectored(fd, bufs),
-        Kind::File => pipe::write_vectored(fd, bufs),
-    }
+    let tried = try_write(wait, buf);
+    wait.or_park(cx, tried)
 }
 
 /// The bytes that a vectored call can move: the kernel looks at no more buffers than these.
@@ -340,22 +299,51 @@ fn total(lengths: impl Iterator<Item = usize>) -> usize {
         .fold(0, usize::saturating_add)
 }
 
+/// Reads what is there; `WouldBlock` if that is nothing.
+pub(crate) fn try_read(wait: &mut Wait<'_>, buf: &mut [u8]) -> io::Result<usize> {
+    if buf.is_empty() {
+        return Ok(0);
+    }
+    let kind = wait.kind();
+    let n = wait.try_io(|fd| match kind {
+        Kind::Tcp | Kind::Socket => socket::recv(fd, buf),
+        Kind::File => pipe::read(fd, buf),
+    })?;
+    if 0 < n && n < buf.len() {
+        wait.drained();
+    }
+    Ok(n)
+}
+
 /// Writes what the descriptor takes at once; `WouldBlock` if that is nothing.
-pub(crate) fn try_write(source: &Source, buf: &[u8]) -> io::Result<usize> {
-    let kind = source.kind();
-    let n = source.try_io(Direction::Write, |fd| send(kind, fd, buf))?;
+pub(crate) fn try_write(wait: &mut Wait<'_>, buf: &[u8]) -> io::Result<usize> {
+    if buf.is_empty() {
+        return Ok(0);
+    }
+    let kind = wait.kind();
+    let n = wait.try_io(|fd| match kind {
+        Kind::Tcp | Kind::Socket => socket::send(fd, buf),
+        Kind::File => pipe::write(fd, buf),
+    })?;
     if n < buf.len() {
-        source.drained(Direction::Write);
+        wait.drained();
     }
     Ok(n)
 }
 
 /// The same from several buffers, in their order.
-pub(crate) fn try_write_vectored(source: &Source, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-    let kind = source.kind();
-    let n = source.try_io(Direction::Write, |fd| send_vectored(kind, fd, bufs))?;
-    if n < total(bufs.iter().map(|buf| buf.len())) {
-        source.drained(Direction::Write);
+pub(crate) fn try_write_vectored(wait: &mut Wait<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    let given = total(bufs.iter().map(|buf| buf.len()));
+    if given == 0 {
+        return Ok(0);
+    }
+    let kind = wait.kind();
+    let n = wait.try_io(|fd| match kind {
+        Kind::Tcp | Kind::Socket => socket::send_vectored(fd, bufs),
+        Kind::File => pipe::write_vectored(fd, bufs),
+    })?;
+    if n < given {
+        wait.drained();
     }
     Ok(n)
 }

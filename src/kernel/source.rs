@@ -23,7 +23,7 @@
 //! Which slot waits for what (`reactor`); sockets (`net`).
 #![deny(unsafe_code)]
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
@@ -202,24 +202,13 @@ impl Source {
         ready.unwrap_or_else(|| Err(no_loop()))
     }
 
-    /// Tries `op` unless the descriptor is known not to be ready, and never waits.
-    ///
-    /// # Errors
-    /// `WouldBlock`; those of `op`; on a loop that is not the source's.
+    /// [`Wait::try_io`] for those who never wait.
     pub(crate) fn try_io<R>(
         &self,
         direction: Direction,
-        mut op: impl FnMut(RawFd) -> io::Result<R>,
+        op: impl FnMut(RawFd) -> io::Result<R>,
     ) -> io::Result<R> {
-        if !self.may_be_ready(direction)? {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        loop {
-            match op(self.raw) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
-        }
+        self.wait(direction).try_io(op)
     }
 
     /// The last operation of this direction moved less than asked: nothing is left.
@@ -236,7 +225,7 @@ impl Source {
     }
 
     /// Takes a borrowed source out of its loop before its descriptor may be closed.
-    pub(crate) fn leave(&self, kernel: &Kernel) {
+    pub(super) fn leave(&self, kernel: &Kernel) {
         if self.home() == Some(kernel.id) {
             kernel.forget_source(self.key(), Some(self.raw));
             self.home.store(0, Relaxed);
@@ -246,11 +235,7 @@ impl Source {
     /// The same for whatever loop it is in. One that does not run wakes those who wait in its next
     /// turn.
     pub(crate) fn leave_home(&self) {
-        if let Some(home) = self.home() {
-            let (raw, key) = (self.raw, self.key());
-            self.home.store(0, Relaxed);
-            on_loop(home, move |kernel| kernel.forget_source(key, Some(raw)));
-        }
+        self.deregister(None);
     }
 
     /// Takes the source out of its loop, and closes `fd`.
@@ -260,6 +245,7 @@ impl Source {
     fn deregister(&self, fd: Option<OwnedFd>) {
         let Some(home) = self.home() else { return };
         let (raw, key) = (self.raw, self.key());
+        self.home.store(0, Relaxed);
         let by_hand = fd.is_none() || self.lent.load(Relaxed);
         let kept = if by_hand { fd } else { None };
         on_loop(home, move |kernel| {
@@ -320,20 +306,46 @@ impl Wait<'_> {
     pub(crate) fn poll_io<R>(
         &mut self,
         cx: &mut Context<'_>,
-        mut op: impl FnMut(RawFd) -> io::Result<R>,
+        op: impl FnMut(RawFd) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        match self.source.may_be_ready(self.direction) {
-            // Where it is known to be ready nobody waits, this one neither.
-            Ok(true) => self.place = None,
-            Ok(false) => return self.park(cx),
-            Err(error) => return Poll::Ready(Err(error)),
+        let tried = self.try_io(op);
+        self.or_park(cx, tried)
+    }
+
+    /// The first half of `poll_io`: tries `op` unless the descriptor is known not to be ready. It
+    /// runs no code but `op`.
+    ///
+    /// # Errors
+    /// `WouldBlock`; those of `op`; on a loop that is not the source's.
+    #[inline]
+    pub(crate) fn try_io<R>(
+        &mut self,
+        mut op: impl FnMut(RawFd) -> io::Result<R>,
+    ) -> io::Result<R> {
+        if !self.source.may_be_ready(self.direction)? {
+            return Err(ErrorKind::WouldBlock.into());
         }
+        // Where it is known to be ready nobody waits, this one neither.
+        self.place = None;
         loop {
             match op(self.source.raw) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.park(cx),
-                result => return Poll::Ready(result),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return result,
             }
+        }
+    }
+
+    /// The second half: what was tried, or if that would block, a wait for the next event. It
+    /// clones a waker and drops one, which may run any code: not to be called under a borrow.
+    #[inline]
+    pub(crate) fn or_park<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        tried: io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        match tried {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.park(cx),
+            tried => Poll::Ready(tried),
         }
     }
 

@@ -17,7 +17,8 @@
 //! - **Told**: bytes that were accepted and cannot be sent are an error of every later `drain` and
 //!   `wait_closed`, or if there is none, one report.
 //! - **No borrow outside**: no borrow of `out` lives while a task is spawned, whose future may be
-//!   dropped at once, while the link is ended, which wakes, or while something is reported.
+//!   dropped at once, while a wait clones its waker, while the link is ended, which wakes, or while
+//!   something is reported.
 //!
 //! # Not here
 //! Waiting (`writer`); receiving (`input`).
@@ -34,7 +35,7 @@ use super::buffer::Buffer;
 use super::error::again;
 use super::link::Link;
 use super::server::Seat;
-use crate::io::ops::{CALLS_A_POLL, poll_write, try_write, try_write_vectored};
+use crate::io::ops::{CALLS_A_POLL, try_write, try_write_vectored};
 use crate::kernel::source::{Direction, Source, Wait};
 use crate::kernel::{self, Kernel};
 use crate::task::report;
@@ -84,7 +85,7 @@ pub(super) enum End {
 }
 
 impl Connection {
-    pub(super) fn new(link: Link) -> Connection {
+    pub(super) fn new(link: Link) -> Rc<Connection> {
         let out = Out {
             unsent: Buffer::default(),
             sent: 0,
@@ -98,12 +99,11 @@ impl Connection {
             flushing: false,
             orphan: false,
         };
-        let out = RefCell::new(out);
-        Connection {
+        Rc::new(Connection {
             link,
-            out,
+            out: RefCell::new(out),
             seat: Cell::new(None),
-        }
+        })
     }
 
     pub(super) fn link(&self) -> &Link {
@@ -150,13 +150,15 @@ impl Connection {
 
     /// Sends what the socket takes at once, and keeps the rest.
     pub(super) fn write(self: &Rc<Self>, data: &[u8]) {
-        self.out.borrow_mut().write(self.source(), data);
+        let wait = &mut self.source().wait(Direction::Write);
+        self.out.borrow_mut().write(wait, data);
         self.flush();
     }
 
     /// The same for several pieces, in their order.
     pub(super) fn write_vectored(self: &Rc<Self>, pieces: &[IoSlice<'_>]) {
-        self.out.borrow_mut().write_vectored(self.source(), pieces);
+        let wait = &mut self.source().wait(Direction::Write);
+        self.out.borrow_mut().write_vectored(wait, pieces);
         self.flush();
     }
 
@@ -283,17 +285,19 @@ impl Connection {
         rest: usize,
     ) -> Poll<io::Result<()>> {
         for _ in 0..CALLS_A_POLL {
-            let mut out = self.out.borrow_mut();
-            if out.failure.is_some() || out.unsent.len() <= rest {
-                return Poll::Ready(Ok(()));
-            }
-            match ready!(poll_write(wait, cx, out.unsent.data())) {
+            let tried = {
+                let out = self.out.borrow();
+                if out.failure.is_some() || out.unsent.len() <= rest {
+                    return Poll::Ready(Ok(()));
+                }
+                try_write(wait, out.unsent.data())
+            };
+            match ready!(wait.or_park(cx, tried)) {
                 Ok(n) => {
-                    let end = out.sent(n);
-                    drop(out);
+                    let end = self.out.borrow_mut().sent(n);
                     self.shut(end);
                 }
-                Err(error) if error.raw_os_error().is_some() => out.fail(error),
+                Err(error) if error.raw_os_error().is_some() => self.out.borrow_mut().fail(error),
                 // "No loop runs here" and the like: the bytes stay.
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -334,21 +338,21 @@ impl Debug for Connection {
 }
 
 impl Out {
-    fn write(&mut self, source: &Source, data: &[u8]) {
+    fn write(&mut self, wait: &mut Wait<'_>, data: &[u8]) {
         if !data.is_empty()
             && self.takes()
-            && let Some(sent) = self.send(|| try_write(source, data))
+            && let Some(sent) = self.send(|| try_write(wait, data))
             && sent < data.len()
         {
             self.unsent.append(&data[sent..]);
         }
     }
 
-    fn write_vectored(&mut self, source: &Source, pieces: &[IoSlice<'_>]) {
+    fn write_vectored(&mut self, wait: &mut Wait<'_>, pieces: &[IoSlice<'_>]) {
         if pieces.iter().all(|piece| piece.is_empty()) || !self.takes() {
             return;
         }
-        let Some(mut sent) = self.send(|| try_write_vectored(source, pieces)) else {
+        let Some(mut sent) = self.send(|| try_write_vectored(wait, pieces)) else {
             return;
         };
         for piece in pieces {

@@ -23,7 +23,7 @@ impl TcpStream {
     /// # asyncio
     /// `open_connection(sock=..)`.
     pub fn into_streams(self) -> (StreamReader, StreamWriter) {
-        halves(Link::socket(self.into_source()))
+        halves(Connection::new(Link::socket(self.into_source())))
     }
 
     /// The socket of two halves, and the bytes that were received and not read yet.
@@ -73,7 +73,7 @@ impl UnixStream {
     /// # asyncio
     /// `open_unix_connection(sock=..)`.
     pub fn into_streams(self) -> (StreamReader, StreamWriter) {
-        halves(Link::socket(self.into_source()))
+        halves(Connection::new(Link::socket(self.into_source())))
     }
 
     /// The socket of two halves, and the bytes that were received and not read yet.
@@ -111,7 +111,7 @@ impl PipeReader {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn into_stream(self) -> StreamReader {
-        StreamReader::new(Rc::new(Connection::new(Link::closable(self.into()))))
+        StreamReader::new(Connection::new(Link::closable(self.into())))
     }
 }
 
@@ -124,7 +124,7 @@ impl PipeWriter {
     /// # asyncio
     /// `connect_write_pipe` with a `StreamWriter`.
     pub fn into_stream(self) -> StreamWriter {
-        StreamWriter::new(Rc::new(Connection::new(Link::closable(self.into()))))
+        StreamWriter::new(Connection::new(Link::closable(self.into())))
     }
 }
 

@@ -43,13 +43,14 @@ use std::future::Future;
 use std::io;
 use std::mem;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::buffer::{BLOCK, LARGE_BLOCK};
-use super::connection::{Connection, End};
+use super::connection::End;
 use super::input::Input;
+use super::outlet::Outlet;
 use super::{StreamReader, StreamWriter};
+use crate::io::ops::try_read;
 use crate::kernel::source::Wait;
 
 /// Blocks that one poll moves before it lets others run: half a millisecond's worth.
@@ -107,10 +108,8 @@ pub fn copy<'a>(reader: &'a mut StreamReader, writer: &'a mut StreamWriter) -> C
     Copy {
         receiving,
         from,
-        sending,
-        to,
+        to: Outlet::new(to, sending),
         block: BLOCK,
-        sent_before: None,
     }
 }
 
@@ -120,44 +119,44 @@ pub fn copy<'a>(reader: &'a mut StreamReader, writer: &'a mut StreamWriter) -> C
 pub struct Copy<'a> {
     receiving: Wait<'a>,
     from: &'a mut Input,
-    sending: Wait<'a>,
-    to: &'a Rc<Connection>,
+    to: Outlet<'a>,
     /// How much is received at once.
     block: usize,
-    /// What the writer had sent when the copy began.
-    sent_before: Option<u64>,
 }
 
 impl Copy<'_> {
     /// How many bytes of the reader the system has taken so far: also after an error.
     pub fn copied(&self) -> u64 {
-        let before = self.sent_before.unwrap_or_else(|| self.to.sent());
-        self.to.sent() - before
+        self.to.sent()
     }
 
     /// Passes the end on.
     pub(super) fn write_eof(&self) {
-        self.to.end(End::Eof);
+        self.to.connection.end(End::Eof);
     }
 
     /// Takes what the reader has into the writer; 0 is the end.
     fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let (from, receiving, block) = (&mut *self.from, &mut self.receiving, self.block);
-        let taken = self.to.fill_unsent(|unsent| {
-            if !from.buffer.is_empty() {
+        let (from, to, block) = (&mut *self.from, self.to.connection, self.block);
+        let taken = if from.buffer.is_empty() {
+            let call = |wait: &mut Wait<'_>| {
+                to.fill_unsent(|unsent| {
+                    let n = try_read(wait, unsent.whole_room(block))?;
+                    unsent.filled(n);
+                    Ok(n)
+                })
+            };
+            ready!(from.poll_past(&mut self.receiving, cx, call))?
+        } else {
+            to.fill_unsent(|unsent| {
                 mem::swap(&mut from.buffer, unsent);
-                return Poll::Ready(Ok(unsent.len()));
-            }
-            let received = from.poll_read(receiving, cx, unsent.whole_room(block));
-            if let Poll::Ready(Ok(n)) = received {
-                unsent.filled(n);
-            }
-            received
-        });
-        if matches!(taken, Poll::Ready(Ok(n)) if n >= block) {
+                unsent.len()
+            })
+        };
+        if taken >= block {
             self.block = LARGE_BLOCK;
         }
-        taken
+        Poll::Ready(Ok(taken))
     }
 }
 
@@ -167,21 +166,13 @@ impl Future for Copy<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         let this = &mut *self;
         for _ in 0..BLOCKS_A_POLL {
-            ready!(this.to.poll_send(&mut this.sending, cx, 0))?;
-            this.to.check_open()?;
-            this.sent_before.get_or_insert_with(|| this.to.sent());
+            ready!(this.to.poll_empty(cx))?;
             if ready!(this.poll_take(cx))? == 0 {
                 return Poll::Ready(Ok(this.copied()));
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
-    }
-}
-
-impl Drop for Copy<'_> {
-    fn drop(&mut self) {
-        self.to.flush();
     }
 }
 
@@ -209,7 +200,10 @@ mod tests {
             let [((mut reader, _w), source), ((_r, mut writer), _sink)] = two().await?;
             let mut cx = Context::from_waker(Waker::noop());
             let mut copying = copy(&mut reader, &mut writer);
-            let held = |copying: &Copy<'_>| copying.to.fill_unsent(|unsent| unsent.capacity());
+            let held = |copying: &Copy<'_>| {
+                let to = copying.to.connection;
+                to.fill_unsent(|unsent| unsent.capacity())
+            };
             for length in [0, 100, BLOCK, 100] {
                 source.write_all(&vec![1; length]).await?;
                 // It may have to learn first that it can send.

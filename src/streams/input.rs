@@ -17,7 +17,7 @@ use std::task::{Context, Poll, ready};
 use super::buffer::{BLOCK, Buffer};
 use super::error::{ReadError, again};
 use super::search::{Match, earliest, undecided};
-use crate::io::ops::{CALLS_A_POLL, poll_read};
+use crate::io::ops::{CALLS_A_POLL, poll_read, try_read};
 use crate::kernel::source::Wait;
 
 /// Room of a caller that is received into directly. Much less would make a call of the system for
@@ -75,7 +75,7 @@ impl Input {
         }
         if self.buffer.is_empty() {
             if into.len() >= DIRECT {
-                return self.poll_read(wait, cx, into);
+                return self.poll_past(wait, cx, |wait| try_read(wait, into));
             }
             if ready!(self.poll_fill(wait, cx))? == 0 {
                 return Poll::Ready(Ok(0));
@@ -121,18 +121,19 @@ impl Input {
         received.map(|result| self.note(result))
     }
 
-    /// Receives into memory of the caller, past the buffer, which is empty; 0 is the end.
-    pub(super) fn poll_read(
+    /// Receives by `call` into other memory, past the buffer, which is empty; 0 is the end.
+    pub(super) fn poll_past(
         &mut self,
         wait: &mut Wait<'_>,
         cx: &mut Context<'_>,
-        into: &mut [u8],
+        call: impl FnOnce(&mut Wait<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         debug_assert!(self.buffer.is_empty());
-        match self.ended() {
-            Some(end) => Poll::Ready(end),
-            None => poll_read(wait, cx, into).map(|result| self.note(result)),
+        if let Some(end) = self.ended() {
+            return Poll::Ready(end);
         }
+        let tried = call(wait);
+        wait.or_park(cx, tried).map(|result| self.note(result))
     }
 
     fn ended(&self) -> Option<io::Result<usize>> {

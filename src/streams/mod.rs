@@ -18,7 +18,7 @@
 //! `reader`, `reads`, `lines` its public face · `link` the descriptor · `connection` the link, and
 //! what is to be sent · `writer` its public face · `convert` from sockets and pipes, and back ·
 //! `copy`, `copy_bidirectional` from one connection to another · `send_file` from a file ·
-//! `server` listening, and a task for each connection · `error`.
+//! `outlet` their way out · `server` listening, and a task for each connection · `error`.
 //!
 //! # Not here
 //! TLS.
@@ -33,6 +33,7 @@ mod error;
 mod input;
 mod lines;
 mod link;
+mod outlet;
 mod reader;
 mod reads;
 mod search;
@@ -60,7 +61,6 @@ pub use writer::{Drain, StreamWriter, WaitClosed};
 
 use crate::net::{Connect, TcpStream, ToAddrs, UnixStream};
 use connection::Connection;
-use link::Link;
 
 /// Connects to the first of the addresses that answers, and gives the two halves.
 ///
@@ -141,11 +141,7 @@ impl<S> Debug for OpenConnection<S> {
     }
 }
 
-fn halves(link: Link) -> (StreamReader, StreamWriter) {
-    halves_of(Rc::new(Connection::new(link)))
-}
-
-fn halves_of(connection: Rc<Connection>) -> (StreamReader, StreamWriter) {
+fn halves(connection: Rc<Connection>) -> (StreamReader, StreamWriter) {
     let reader = StreamReader::new(Rc::clone(&connection));
     (reader, StreamWriter::new(connection))
 }

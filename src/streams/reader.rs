@@ -95,8 +95,8 @@ impl StreamReader {
     /// # asyncio
     /// `read(n)`.
     pub fn read<'a>(&'a mut self, buf: &'a mut [u8]) -> Read<'a> {
-        let wait = self.connection.source().wait(Direction::Read);
-        Read::new(&mut self.input, wait, buf)
+        let (wait, input) = self.parts();
+        Read::new(input, wait, buf)
     }
 
     /// Reads until `buf` is full.
@@ -135,8 +135,8 @@ impl StreamReader {
     /// ```
     #[doc(alias = "readexactly")]
     pub fn read_exact<'a>(&'a mut self, buf: &'a mut [u8]) -> ReadExact<'a> {
-        let wait = self.connection.source().wait(Direction::Read);
-        ReadExact::new(&mut self.input, wait, buf)
+        let (wait, input) = self.parts();
+        ReadExact::new(input, wait, buf)
     }
 
     /// Reads a line, without its `\n` or `\r\n`. The text borrows the reader's buffer.
@@ -155,8 +155,8 @@ impl StreamReader {
     /// `readline`, which keeps the `\n`, and throws away a line that is too long.
     #[doc(alias = "readline")]
     pub fn read_line(&mut self) -> ReadLine<'_> {
-        let wait = self.connection.source().wait(Direction::Read);
-        ReadLine::new(&mut self.input, wait)
+        let (wait, input) = self.parts();
+        ReadLine::new(input, wait)
     }
 
     /// The lines that are still to come, each as a `String`.
@@ -164,8 +164,8 @@ impl StreamReader {
     /// # asyncio
     /// `async for line in reader`.
     pub fn lines(&mut self) -> Lines<'_> {
-        let wait = self.connection.source().wait(Direction::Read);
-        Lines::new(&mut self.input, wait)
+        let (wait, input) = self.parts();
+        Lines::new(input, wait)
     }
 
     /// Reads up to `separator`, and gives the message with it. It borrows the reader's buffer.
@@ -210,8 +210,8 @@ impl StreamReader {
     #[track_caller]
     #[doc(alias = "readuntil")]
     pub fn read_until<'a>(&'a mut self, separator: &'a [u8]) -> ReadUntil<'a> {
-        let wait = self.connection.source().wait(Direction::Read);
-        ReadUntil::one(&mut self.input, wait, separator)
+        let (wait, input) = self.parts();
+        ReadUntil::one(input, wait, separator)
     }
 
     /// [`read_until`](StreamReader::read_until) the first of several separators: the one that
@@ -230,8 +230,8 @@ impl StreamReader {
     /// `readuntil((first, second))`.
     #[track_caller]
     pub fn read_until_any<'a>(&'a mut self, separators: &'a [&'a [u8]]) -> ReadUntil<'a> {
-        let wait = self.connection.source().wait(Direction::Read);
-        ReadUntil::any(&mut self.input, wait, separators)
+        let (wait, input) = self.parts();
+        ReadUntil::any(input, wait, separators)
     }
 
     /// Whether a read has met the end of the stream, and everything before it was given out.

@@ -8,12 +8,10 @@ use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::buffer::{BLOCK, LARGE_BLOCK};
-use super::connection::Connection;
-use crate::kernel::source::Wait;
+use super::outlet::Outlet;
 use crate::sys::transfer;
 
 /// What one call sends: the loop stands still while the disk is read.
@@ -25,43 +23,36 @@ const CALLS_A_POLL: usize = 4;
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct SendFile<'a> {
-    connection: &'a Rc<Connection>,
-    wait: Wait<'a>,
+    to: Outlet<'a>,
     file: BorrowedFd<'a>,
     offset: u64,
     wanted: u64,
     /// How much of it the system or the writer has.
     taken: u64,
-    /// What the writer had sent when this began.
-    sent_before: Option<u64>,
     /// sendfile(2) refuses this file.
     reads: bool,
 }
 
 impl<'a> SendFile<'a> {
     pub(super) fn new(
-        connection: &'a Rc<Connection>,
-        wait: Wait<'a>,
+        to: Outlet<'a>,
         file: BorrowedFd<'a>,
         offset: u64,
         wanted: u64,
     ) -> SendFile<'a> {
         SendFile {
-            connection,
-            wait,
+            to,
             file,
             offset,
             wanted,
             taken: 0,
-            sent_before: None,
             reads: false,
         }
     }
 
     /// How many bytes of the file the system has taken so far: also after an error.
     pub fn sent(&self) -> u64 {
-        let sent = self.connection.sent();
-        sent - self.sent_before.unwrap_or(sent)
+        self.to.sent()
     }
 
     /// Moves a piece; 0 is the end of the file.
@@ -74,15 +65,15 @@ impl<'a> SendFile<'a> {
         if !self.reads {
             let piece = left.min(PIECE);
             let call = |to| transfer::sendfile(to, file, from, piece);
-            match ready!(self.wait.poll_io(cx, call)) {
+            match ready!(self.to.wait.poll_io(cx, call)) {
                 Err(error) if transfer::cannot_sendfile(&error) => self.reads = true,
                 result => {
-                    self.connection.note_sent(*result.as_ref().unwrap_or(&0));
+                    self.to.connection.note_sent(*result.as_ref().unwrap_or(&0));
                     return Poll::Ready(result);
                 }
             }
         }
-        let read = self.connection.fill_unsent(|unsent| {
+        let read = self.to.connection.fill_unsent(|unsent| {
             let room = unsent.whole_room(if left > BLOCK { LARGE_BLOCK } else { BLOCK });
             let length = left.min(room.len());
             let n = transfer::pread(file, &mut room[..length], from)?;
@@ -106,10 +97,7 @@ impl Future for SendFile<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         for _ in 0..CALLS_A_POLL {
-            ready!(this.connection.poll_send(&mut this.wait, cx, 0))?;
-            this.connection.check_open()?;
-            this.sent_before
-                .get_or_insert_with(|| this.connection.sent());
+            ready!(this.to.poll_empty(cx))?;
             if this.taken == this.wanted {
                 return Poll::Ready(Ok(()));
             }
@@ -120,11 +108,5 @@ impl Future for SendFile<'_> {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
-    }
-}
-
-impl Drop for SendFile<'_> {
-    fn drop(&mut self) {
-        self.connection.flush();
     }
 }

@@ -17,6 +17,7 @@ use std::task::{Context, Poll, ready};
 
 use super::SendFile;
 use super::connection::{Connection, End};
+use super::outlet::Outlet;
 use crate::kernel::source::{Direction, Wait};
 
 /// The sending half of a connection; from [`open_connection`](super::open_connection), or given to
@@ -146,9 +147,10 @@ impl StreamWriter {
     /// # asyncio
     /// `drain`, with the same marks.
     pub fn drain(&mut self) -> Drain<'_> {
+        let (wait, connection) = self.parts();
         Drain {
-            wait: self.connection.source().wait(Direction::Write),
-            connection: &self.connection,
+            connection,
+            wait,
             rest: None,
         }
     }
@@ -207,7 +209,8 @@ impl StreamWriter {
         count: u64,
     ) -> SendFile<'a> {
         let (wait, connection) = self.parts();
-        SendFile::new(connection, wait, file.as_fd(), offset, count)
+        let to = Outlet::new(connection, wait);
+        SendFile::new(to, file.as_fd(), offset, count)
     }
 
     /// The peer reads the end of the stream, after everything that was written. Reading goes on.
@@ -242,10 +245,8 @@ impl StreamWriter {
     /// # asyncio
     /// `wait_closed`, which waits for somebody else's `close`.
     pub fn wait_closed(&mut self) -> WaitClosed<'_> {
-        WaitClosed {
-            wait: self.connection.source().wait(Direction::Write),
-            connection: &self.connection,
-        }
+        let (wait, connection) = self.parts();
+        WaitClosed { connection, wait }
     }
 
     /// Closes the connection at once and throws away what is unsent. The reader comes to the end;

@@ -15,6 +15,7 @@ pub(crate) mod fd;
 pub(crate) mod fork;
 pub(crate) mod hand;
 pub(crate) mod numbers;
+pub(crate) mod peers;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

@@ -7,18 +7,13 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 
-use petla::net::{TcpListener, TcpStream};
+use petla::net::TcpListener;
 use petla::streams::{StreamReader, StreamWriter, serve, start_server};
 use petla::{EventLoop, all_tasks};
 
 use super::{LOCAL, MUCH, client, echo, echo_server, read_all, served};
+use crate::common::peers::reset;
 use crate::common::{collect_reports, poll_once, succeeds_alone, within_io, yield_until};
-
-/// Closing resets the connection.
-fn reset(peer: TcpStream) {
-    peer.set_linger(Some(Duration::ZERO)).unwrap();
-    drop(peer);
-}
 
 fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()

@@ -4,17 +4,11 @@ use std::io::ErrorKind;
 use std::task::Poll;
 use std::time::Duration;
 
-use petla::net::TcpStream;
 use petla::streams::{ReadError, open_connection};
 
 use super::{MUCH, connected, read_all};
+use crate::common::peers::reset;
 use crate::common::{collect_reports, poll_once, within_io, yield_until};
-
-/// Closing resets the connection.
-fn reset(peer: TcpStream) {
-    peer.set_linger(Some(Duration::ZERO)).unwrap();
-    drop(peer);
-}
 
 #[test]
 fn a_connection_that_is_refused_says_so() {

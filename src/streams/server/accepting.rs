@@ -91,8 +91,7 @@ pub(super) async fn accept_all(closing: Closing, number: usize, start: Rc<Start>
 }
 
 fn begin(shared: &Shared, kind: Kind, fd: OwnedFd, peer: Address, start: &Start) {
-    let link = Link::socket(Source::new(fd, kind));
-    let connection = Rc::new(Connection::new(link));
+    let connection = Connection::new(Link::socket(Source::new(fd, kind)));
     let guest = shared.clients.admit(&connection, peer.to_inet().ok());
     let key = guest.key();
     let handler = start(connection, guest);

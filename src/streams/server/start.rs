@@ -22,7 +22,7 @@ use crate::kernel::Kernel;
 use crate::kernel::source::Kind;
 use crate::net::{Bind, TcpListener, ToAddrs, UnixListener};
 use crate::streams::link::Link;
-use crate::streams::{StreamReader, StreamWriter, halves_of};
+use crate::streams::{StreamReader, StreamWriter, halves};
 use crate::sys::socket;
 use crate::task::Flags;
 
@@ -340,7 +340,7 @@ where
         let task = async move {
             // Outlives what the handler holds of the connection.
             let guest = guest;
-            let (reader, writer) = halves_of(connection);
+            let (reader, writer) = halves(connection);
             if let Err(error) = handler(reader, writer).await {
                 guest.failed(&error);
             }
