@@ -76,7 +76,7 @@ pub(crate) use idle::{IdleState, IdleWait};
 use interrupt::Interrupts;
 pub(crate) use interrupt::Signal;
 pub(crate) use node::{Cleaner, Node, clean_up};
-pub(crate) use outside::{Outside, Running, Trace};
+pub(crate) use outside::{Home, Outside, Trace};
 pub(crate) use settings::{CLEANUP_LIMIT, Settings};
 pub(crate) use signals::Listener;
 use signals::Signals;

@@ -119,7 +119,7 @@ impl<T: Send + 'static> Ferry<T> {
             away.failed = ready!(trip.as_mut().poll(cx)).err();
             away.trip = None;
         } else if away.outside.is_none() {
-            away.outside = Kernel::with(Kernel::id).map(Outside::of);
+            away.outside = Kernel::with(Kernel::home).and_then(|home| home.count(true));
         }
         let item = ready!(Pin::new(&mut away.back).poll(cx));
         let failed = away.failed.take();
