@@ -57,12 +57,12 @@ pub(super) trait Work: Send + Sync {
     /// Why nobody awaits it, if nobody does.
     fn abandoned(&self) -> Option<Cancelled>;
 
-    /// It waits for a loop, or goes on.
+    /// It waits for somebody, or goes on.
     fn set_paused(&self, paused: bool);
 }
 
-/// A piece of work waits for a loop, until this is dropped: anywhere.
-pub(crate) struct Paused(Arc<dyn Work>);
+/// A piece of work waits for somebody, until this is dropped: anywhere.
+pub(super) struct Paused(Arc<dyn Work>);
 
 impl Paused {
     pub(super) fn new(work: Arc<dyn Work>) -> Paused {

@@ -72,11 +72,6 @@ pub(crate) fn calling_loop() -> Option<LoopId> {
     work_here()?.home()
 }
 
-/// The work on this thread begins to wait for a loop.
-pub(crate) fn pause() -> Option<Paused> {
-    work_here().map(Paused::new)
-}
-
 /// Starts a thread that nobody joins.
 pub(super) fn start(name: String, pool: Arc<Pool>) -> io::Result<()> {
     faults::at("pthread_create")?;
@@ -87,7 +82,7 @@ pub(super) fn start(name: String, pool: Arc<Pool>) -> io::Result<()> {
 /// Runs what comes until nothing has come for a while.
 pub(super) fn work(pool: &Pool) {
     restore_timer_slack();
-    context::set_pause(|| Some(Box::new(pause()?)));
+    context::set_pause(|| Some(Box::new(Paused::new(work_here()?))));
     let bell = Arc::<Bell>::default();
     while let Some(work) = pool.next(&bell) {
         WORK.set(Some(work.clone()));
