@@ -175,28 +175,24 @@ impl Command {
     /// # asyncio
     /// `create_subprocess_exec` and `communicate`, which leave it running.
     pub fn output(&mut self) -> Collect {
+        self.fill_in(Stdio::null, Stdio::piped);
+        let child = self.spawn_with(self.kill_on_drop.unwrap_or(true));
+        self.fill_in(Stdio::inherit, Stdio::inherit); // for the next start
+        Collect::new(child)
+    }
+
+    /// Sets those of the standard streams that were not set by the user.
+    fn fill_in(&mut self, input: fn() -> Stdio, output: fn() -> Stdio) {
         let [stdin, stdout, stderr] = self.is_set;
         if !stdin {
-            self.std.stdin(Stdio::null());
+            self.std.stdin(input());
         }
         if !stdout {
-            self.std.stdout(Stdio::piped());
+            self.std.stdout(output());
         }
         if !stderr {
-            self.std.stderr(Stdio::piped());
+            self.std.stderr(output());
         }
-        let child = self.spawn_with(self.kill_on_drop.unwrap_or(true));
-        // For the next start.
-        if !stdin {
-            self.std.stdin(Stdio::inherit());
-        }
-        if !stdout {
-            self.std.stdout(Stdio::inherit());
-        }
-        if !stderr {
-            self.std.stderr(Stdio::inherit());
-        }
-        Collect::new(child)
     }
 
     /// Starts the program at once and waits for its end.
