@@ -394,24 +394,3 @@ impl Drop for Entered<'_> {
         report::install(self.outer_handler);
     }
 }
-
-/// Sets the thread's timer slack to the finest, 1 ns, until dropped. Failures leave it alone.
-struct FineTimers(Option<u64>);
-
-impl FineTimers {
-    fn new() -> Self {
-        let slack = sys::process::timer_slack().ok();
-        if slack.is_some() {
-            let _ = sys::process::set_timer_slack(1);
-        }
-        FineTimers(slack)
-    }
-}
-
-impl Drop for FineTimers {
-    fn drop(&mut self) {
-        if let Some(slack) = self.0 {
-            let _ = sys::process::set_timer_slack(slack);
-        }
-    }
-}

@@ -13,7 +13,7 @@ use super::talk::{Collect, Run};
 use super::watched::Watched;
 use crate::io::{PipeReader, PipeWriter};
 use crate::kernel::Kernel;
-use crate::sys::child::with_own_timer_slack;
+use crate::sys::process::TimerSlack;
 
 /// A program to be started, with its arguments and surroundings.
 ///
@@ -214,10 +214,10 @@ impl Command {
 
     fn spawn_with(&mut self, kill_on_drop: bool) -> io::Result<Child> {
         orphans::reap_ended();
-        let mut started = match Kernel::runs_here() {
-            true => with_own_timer_slack(|| self.std.spawn())?,
-            false => self.std.spawn()?,
-        };
+        // A program inherits this thread's slack, and a loop's is finer than programs expect.
+        let own_slack = Kernel::runs_here().then(|| TimerSlack::set(0));
+        let mut started = self.std.spawn()?;
+        drop(own_slack);
         let watched = Watched::new(started.id(), self.has_group)?;
         // An error ends it: nobody would know of it.
         let mut child = Child::new(watched, true);

@@ -23,8 +23,6 @@ use crate::sys::{faults, process};
 
 /// How late the system may end a thread's sleeps, unless somebody changed it: 50 µs.
 const USUAL_SLACK_NS: u64 = 50_000;
-/// What loops set on their threads.
-const FINE_SLACK_NS: u64 = 1;
 
 thread_local! {
     static WORK: RefCell<Option<StdArc<dyn Work>>> = const { RefCell::new(None) };
@@ -97,7 +95,7 @@ pub(super) fn work(pool: &Pool) {
 /// A thread begins with the slack of the one that started it, which may run a loop: 1 ns, so
 /// that each sleep here would be a wake-up of its own.
 fn restore_timer_slack() {
-    if process::timer_slack().is_ok_and(|slack| slack == FINE_SLACK_NS) {
+    if process::timer_slack().is_ok_and(|slack| slack == process::FINE_SLACK_NS) {
         let _ = process::set_timer_slack(USUAL_SLACK_NS); // as exact as before, then
     }
 }
