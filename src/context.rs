@@ -24,8 +24,11 @@ thread_local! {
     static PAUSE: Cell<Option<Pause>> = const { Cell::new(None) };
 }
 
-/// Notes that the work of this thread waits for somebody else, until what it gives is dropped.
-pub(crate) type Pause = fn() -> Option<Box<dyn Any + Send>>;
+/// The work of a thread waits for somebody else until this is dropped: anywhere.
+pub(crate) type Paused = Box<dyn Any + Send>;
+
+/// Notes that the work of this thread waits for somebody else.
+pub(crate) type Pause = fn() -> Option<Paused>;
 
 /// Says what [`pause`] does on this thread.
 pub(crate) fn set_pause(pause: Pause) {
@@ -34,7 +37,7 @@ pub(crate) fn set_pause(pause: Pause) {
 
 /// Before blocking this thread until another one wakes it, who then drops what this gives. Calls
 /// no user code; a lock may be held that no loop needs to take a post in.
-pub(crate) fn pause() -> Option<Box<dyn Any + Send>> {
+pub(crate) fn pause() -> Option<Paused> {
     PAUSE.get().and_then(|pause| pause())
 }
 

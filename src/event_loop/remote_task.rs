@@ -27,7 +27,6 @@ use crate::error::{Cancelled, JoinError, Panic, Reason};
 use crate::rt::{Arc, Condvar, Mutex, lock};
 use crate::task::report;
 use crate::task::token::wake_safely;
-use crate::threads::{self, Paused};
 
 struct Shared<T> {
     state: Mutex<State<T>>,
@@ -46,7 +45,7 @@ struct State<T> {
     /// The runner's task.
     task: Option<Waker>,
     /// The work of a worker that blocks on the handle: virtual time may pass meanwhile.
-    paused: Option<Paused>,
+    paused: Option<context::Paused>,
 }
 
 impl<T> State<T> {
@@ -226,7 +225,7 @@ impl<T: Send> RemoteTask<T> {
         let mut state = lock(&self.shared.state);
         if !state.done {
             // In this lock: whoever answers takes it, so there is no moment between.
-            state.paused = threads::pause();
+            state.paused = context::pause();
         }
         loop {
             if let Some(result) = state.take() {

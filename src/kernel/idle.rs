@@ -102,7 +102,7 @@ impl Kernel {
         if self.run.ready() > 0 || self.stopping.get() || self.wake_idlers() {
             return true;
         }
-        if !self.outsides.is_empty() {
+        if !self.outsides.are_unawaited() {
             return false; // what the thread brings comes first
         }
         let deadline = self.timers.borrow_mut().next_deadline();

@@ -76,7 +76,7 @@ pub(crate) use idle::{IdleState, IdleWait};
 use interrupt::Interrupts;
 pub(crate) use interrupt::Signal;
 pub(crate) use node::{Cleaner, Node, clean_up};
-pub(crate) use outside::{Outside, Running, Trace};
+pub(crate) use outside::{Home, Outside, Trace};
 pub(crate) use settings::{CLEANUP_LIMIT, Settings};
 pub(crate) use signals::Listener;
 use signals::Signals;
@@ -392,26 +392,5 @@ impl Drop for Entered<'_> {
         CURRENT.set(self.outer);
         context::set_loop_thread(self.outer_is_loop);
         report::install(self.outer_handler);
-    }
-}
-
-/// Sets the thread's timer slack to the finest, 1 ns, until dropped. Failures leave it alone.
-struct FineTimers(Option<u64>);
-
-impl FineTimers {
-    fn new() -> Self {
-        let slack = sys::process::timer_slack().ok();
-        if slack.is_some() {
-            let _ = sys::process::set_timer_slack(1);
-        }
-        FineTimers(slack)
-    }
-}
-
-impl Drop for FineTimers {
-    fn drop(&mut self) {
-        if let Some(slack) = self.0 {
-            let _ = sys::process::set_timer_slack(slack);
-        }
     }
 }

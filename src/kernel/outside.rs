@@ -11,9 +11,9 @@
 //! a loop that closes waits for no thread, but can say what it left behind.
 //!
 //! # Invariants
-//! - **Counted**: each [`Outside`] and [`Running`] is counted once in its loop, on its thread.
-//!   One that another thread began may be gone before its post has come: the count is a sum, in
-//!   which the order does not matter, and may be below zero until the mailbox was looked through.
+//! - **Counted**: each [`Outside`] is counted once in its loop, on its thread. One that another
+//!   thread began may be gone before its post has come: a count is a sum, in which the order does
+//!   not matter, and may be below zero until the mailbox was looked through.
 //!
 //! # Not here
 //! The work (`threads`), and what the count decides (`idle`).
@@ -22,10 +22,10 @@
 use std::cell::{Cell, OnceCell};
 use std::fmt::Write;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Kernel, on_loop};
 use crate::mailbox::LoopId;
+use crate::rt::{Arc, Mutex, lock};
 use crate::task::report;
 
 /// A report names so many places.
@@ -34,32 +34,33 @@ const PLACES_MAX: usize = 8;
 /// How much is under way, and where it came from.
 #[derive(Default)]
 pub(super) struct Outsides {
-    count: Cell<isize>,
+    awaited: Cell<isize>,
     running: Cell<isize>,
     places: OnceCell<Arc<Places>>,
 }
 
 /// Where work came from that threads have not done with.
-#[derive(Default)]
-struct Places(Mutex<Vec<Place>>);
+type Places = Mutex<Vec<Place>>;
 
 type Place = &'static Location<'static>;
 
-impl Places {
-    fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The loop that work is begun for, and what that has counted. Plain data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Home {
+    id: LoopId,
+    /// Its time could jump: it counts what is awaited.
+    may_jump: bool,
+    /// It is to say when it is stuck: it counts all that runs.
+    may_be_stuck: bool,
 }
 
-/// Something that a task of a loop waits for and a thread works on, until it is dropped: anywhere.
+/// Something that a thread works on for a loop, until it is dropped: anywhere, after all that it
+/// frees.
 #[derive(Debug)]
 pub(crate) struct Outside {
-    home: LoopId,
-}
-
-/// Something that a thread runs, awaited or not, until it is dropped: after all that it frees.
-pub(crate) struct Running {
-    home: LoopId,
+    home: Home,
+    /// A task of the loop waits for it.
+    is_awaited: bool,
 }
 
 /// Something that a thread works on, awaited or not, until it is dropped.
@@ -69,8 +70,9 @@ pub(crate) struct Trace {
 }
 
 impl Outsides {
-    pub(super) fn is_empty(&self) -> bool {
-        self.count.get() == 0
+    /// Does no task wait for a thread? Known to a loop whose time could jump.
+    pub(super) fn are_unawaited(&self) -> bool {
+        self.awaited.get() == 0
     }
 
     /// Does nothing run on, awaited or not? Known to a loop that is to say when it is stuck.
@@ -83,7 +85,7 @@ impl Outsides {
         let Some(places) = self.places.get() else {
             return;
         };
-        let places = places.lock().clone();
+        let places = lock(places).clone();
         if places.is_empty() {
             return;
         }
@@ -99,62 +101,72 @@ impl Outsides {
 }
 
 impl Kernel {
-    /// Work that was asked for at `place` begins. It counts where time could jump.
-    pub(crate) fn begin_outside(&self, place: Place) -> (Option<Outside>, Option<Trace>) {
-        let trace = self.debug.get().then(|| {
-            let places = Arc::clone(self.outsides.places.get_or_init(Arc::default));
-            places.lock().push(place);
-            Trace { places, place }
-        });
-        let outside = self.clock.is_virtual().then(|| Outside::of(self.id));
-        (outside, trace)
+    /// Where work that begins now is counted.
+    pub(crate) fn home(&self) -> Home {
+        Home {
+            id: self.id,
+            may_jump: self.clock.is_virtual(),
+            may_be_stuck: self.stop_when_stuck,
+        }
     }
 
-    /// Work begins that may free something that a task waits for, also if it is abandoned.
-    pub(crate) fn begin_running(&self) -> Option<Running> {
-        self.stop_when_stuck.then(|| Running::of(self.id))
+    /// In debug mode, notes work that was asked for at `place`.
+    pub(crate) fn trace(&self, place: Place) -> Option<Trace> {
+        self.debug.get().then(|| {
+            let places = Arc::clone(self.outsides.places.get_or_init(Arc::default));
+            lock(&places).push(place);
+            Trace { places, place }
+        })
+    }
+}
+
+impl Home {
+    pub(crate) fn id(self) -> LoopId {
+        self.id
+    }
+
+    /// Counts work that begins or goes on, if the loop wants to know of it; from any thread.
+    pub(crate) fn count(self, is_awaited: bool) -> Option<Outside> {
+        let is_awaited = is_awaited && self.may_jump;
+        if !is_awaited && !self.may_be_stuck {
+            return None;
+        }
+        let outside = Outside {
+            home: self,
+            is_awaited,
+        };
+        outside.add(1);
+        Some(outside)
     }
 }
 
 impl Outside {
-    /// Counts one for the loop `home`; from any thread.
-    pub(crate) fn of(home: LoopId) -> Outside {
-        on_loop(home, |kernel| {
-            kernel.outsides.count.update(|count| count + 1);
+    fn add(&self, one: isize) {
+        let (is_awaited, is_running) = (self.is_awaited, self.home.may_be_stuck);
+        on_loop(self.home.id, move |kernel| {
+            let outsides = &kernel.outsides;
+            let awaited = one * isize::from(is_awaited);
+            let running = one * isize::from(is_running);
+            outsides.awaited.update(|count| count + awaited);
+            outsides.running.update(|count| count + running);
         });
-        Outside { home }
+    }
+
+    /// It goes on, and nobody waits for it any more.
+    pub(crate) fn abandon(self) -> Option<Outside> {
+        self.home.count(false)
     }
 }
 
 impl Drop for Outside {
     fn drop(&mut self) {
-        on_loop(self.home, |kernel| {
-            kernel.outsides.count.update(|count| count - 1);
-        });
-    }
-}
-
-impl Running {
-    /// Counts one for the loop `home`; from any thread.
-    pub(crate) fn of(home: LoopId) -> Running {
-        on_loop(home, |kernel| {
-            kernel.outsides.running.update(|running| running + 1);
-        });
-        Running { home }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        on_loop(self.home, |kernel| {
-            kernel.outsides.running.update(|running| running - 1);
-        });
+        self.add(-1);
     }
 }
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        let mut places = self.places.lock();
+        let mut places = lock(&self.places);
         let found = places.iter().position(|place| *place == self.place);
         if let Some(found) = found {
             places.swap_remove(found);

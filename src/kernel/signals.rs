@@ -22,7 +22,7 @@
 //! `interrupt`.
 #![deny(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
@@ -68,8 +68,6 @@ pub(super) fn note(index: u16, number: i32) -> bool {
 pub(super) struct Signals {
     listeners: RefCell<Vec<(Arc<Heard>, Vec<Caught>)>>,
     handlers: RefCell<HashMap<i32, Handler>>,
-    /// What all of them want together.
-    wanted: Cell<u64>,
 }
 
 /// A callback for one signal.
@@ -172,8 +170,12 @@ impl Listener {
 
     /// The numbers that it listens to.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = i32> {
-        (1..=HIGHEST).filter(|number| self.heard.wanted & bit(*number) != 0)
+        numbers_in(self.heard.wanted)
     }
+}
+
+fn numbers_in(mask: u64) -> impl Iterator<Item = i32> {
+    (1..=HIGHEST).filter(move |number| mask & bit(*number) != 0)
 }
 
 impl Drop for Listener {
@@ -207,14 +209,13 @@ impl Kernel {
         }
         // What came up to now is for those who are there.
         self.deliver_now();
-        let wanted = heard.wanted | self.signals.wanted.get();
-        self.place().wanted.store(wanted, Ordering::Relaxed); // Listened first.
-        let numbers = (1..=HIGHEST).filter(|number| heard.wanted & bit(*number) != 0);
-        match numbers.map(|number| signal::catch(number, tell)).collect() {
+        let place = self.place();
+        place.wanted.fetch_or(heard.wanted, Ordering::Relaxed); // Listened first.
+        let caught = numbers_in(heard.wanted).map(|number| signal::catch(number, tell));
+        match caught.collect() {
             Ok(caught) => {
                 let listeners = &self.signals.listeners;
                 listeners.borrow_mut().push((Arc::clone(heard), caught));
-                self.signals.wanted.set(wanted);
                 Ok(())
             }
             Err(error) => {
@@ -237,13 +238,12 @@ impl Kernel {
         let wanted = listeners
             .iter()
             .fold(0, |all, (heard, _)| all | heard.wanted);
-        self.signals.wanted.set(wanted);
         self.place().wanted.store(wanted, Ordering::Relaxed);
     }
 
     /// May a signal wake a task of this loop?
     pub(super) fn hears_signals(&self) -> bool {
-        self.signals.wanted.get() != 0
+        self.place().wanted.load(Ordering::Relaxed) != 0
     }
 
     /// After the mailbox is opened: hands out what came.

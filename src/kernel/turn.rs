@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-use super::{BELL, FineTimers, Kernel};
+use super::{BELL, Kernel};
 use crate::clock::saturating_ns;
 use crate::run_queue::Ready;
+use crate::sys::process::{FINE_SLACK_NS, TimerSlack};
 use crate::task::Header;
 use crate::task::report;
 use crate::task::token::{self, wake_safely};
@@ -23,7 +24,7 @@ impl Kernel {
     /// child leaves at once: its tasks are the parent's. So does a loop that two signals told to.
     #[inline(never)] // inside its callers, beside their guards, it is short of registers
     pub(crate) fn run_until(&self, done: impl Fn() -> bool) {
-        let _fine = FineTimers::new();
+        let _fine = TimerSlack::set(FINE_SLACK_NS);
         let _seat = self.clock.sit_down(self.id);
         self.budget.slept();
         self.look();

@@ -15,7 +15,6 @@
 //! # Not here
 //! Limits of time: use a loop.
 
-use std::any::Any;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::PoisonError;
@@ -61,7 +60,7 @@ struct Parker {
 struct State {
     woken: bool,
     /// While it sleeps: see [`context::pause`].
-    paused: Option<Box<dyn Any + Send>>,
+    paused: Option<context::Paused>,
 }
 
 impl Parker {

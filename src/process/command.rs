@@ -13,7 +13,7 @@ use super::talk::{Collect, Run};
 use super::watched::Watched;
 use crate::io::{PipeReader, PipeWriter};
 use crate::kernel::Kernel;
-use crate::sys::child::with_own_timer_slack;
+use crate::sys::process::TimerSlack;
 
 /// A program to be started, with its arguments and surroundings.
 ///
@@ -175,28 +175,24 @@ impl Command {
     /// # asyncio
     /// `create_subprocess_exec` and `communicate`, which leave it running.
     pub fn output(&mut self) -> Collect {
+        self.fill_in(Stdio::null, Stdio::piped);
+        let child = self.spawn_with(self.kill_on_drop.unwrap_or(true));
+        self.fill_in(Stdio::inherit, Stdio::inherit); // for the next start
+        Collect::new(child)
+    }
+
+    /// Sets those of the standard streams that were not set by the user.
+    fn fill_in(&mut self, input: fn() -> Stdio, output: fn() -> Stdio) {
         let [stdin, stdout, stderr] = self.is_set;
         if !stdin {
-            self.std.stdin(Stdio::null());
+            self.std.stdin(input());
         }
         if !stdout {
-            self.std.stdout(Stdio::piped());
+            self.std.stdout(output());
         }
         if !stderr {
-            self.std.stderr(Stdio::piped());
+            self.std.stderr(output());
         }
-        let child = self.spawn_with(self.kill_on_drop.unwrap_or(true));
-        // For the next start.
-        if !stdin {
-            self.std.stdin(Stdio::inherit());
-        }
-        if !stdout {
-            self.std.stdout(Stdio::inherit());
-        }
-        if !stderr {
-            self.std.stderr(Stdio::inherit());
-        }
-        Collect::new(child)
     }
 
     /// Starts the program at once and waits for its end.
@@ -218,10 +214,10 @@ impl Command {
 
     fn spawn_with(&mut self, kill_on_drop: bool) -> io::Result<Child> {
         orphans::reap_ended();
-        let mut started = match Kernel::runs_here() {
-            true => with_own_timer_slack(|| self.std.spawn())?,
-            false => self.std.spawn()?,
-        };
+        // A program inherits this thread's slack, and a loop's is finer than programs expect.
+        let own_slack = Kernel::runs_here().then(|| TimerSlack::set(0));
+        let mut started = self.std.spawn()?;
+        drop(own_slack);
         let watched = Watched::new(started.id(), self.has_group)?;
         // An error ends it: nobody would know of it.
         let mut child = Child::new(watched, true);

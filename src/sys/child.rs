@@ -19,7 +19,6 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use libc::{c_int, id_t, idtype_t, pid_t};
 
-use super::process::{set_timer_slack, timer_slack};
 use super::{check, faults};
 
 /// What calls say about a process that is gone.
@@ -134,18 +133,6 @@ pub(crate) fn send_to_group(number: u32, signal: c_int) -> io::Result<()> {
     debug_assert!(group > 1, "0 and 1 would be others than meant");
     // SAFETY: takes numbers.
     check(unsafe { libc::kill(-group, signal) }).map(drop)
-}
-
-/// Calls `f` with the timer slack that the thread began with: a program that it starts inherits
-/// the present one, and a loop's own is finer than programs expect.
-pub(crate) fn with_own_timer_slack<R>(f: impl FnOnce() -> R) -> R {
-    let Ok(slack) = timer_slack() else {
-        return f();
-    };
-    let _ = set_timer_slack(0);
-    let result = f();
-    let _ = set_timer_slack(slack);
-    result
 }
 
 impl From<&OwnedFd> for Id {

@@ -15,7 +15,7 @@
 //! - **Closed on exec**: every descriptor made here has `CLOEXEC`.
 //!
 //! The few statics here are the standard library's atomics, also when the models of
-//! `.ci/loom` run: a loom atomic cannot be a `static`, and none of them guards data.
+//! `.ci/loom` run: a loom atomic cannot be a `static`, and none but `per_process` guards data.
 //!
 //! # Not here
 //! Retries, readiness, waiting: `reactor` and `kernel`. Anything but 64-bit Linux.
@@ -32,6 +32,7 @@ pub(crate) mod faults;
 pub(crate) mod memory;
 pub(crate) mod names;
 pub(crate) mod options;
+pub(crate) mod per_process;
 pub(crate) mod pipe;
 pub(crate) mod process;
 pub(crate) mod signal;

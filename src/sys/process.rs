@@ -43,6 +43,31 @@ pub(crate) fn set_timer_slack(nanos: u64) -> io::Result<()> {
     check(unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, nanos, 0, 0, 0) }).map(drop)
 }
 
+/// The slack of a thread that runs a loop: the finest there is, 1 ns.
+pub(crate) const FINE_SLACK_NS: u64 = 1;
+
+/// The thread has another timer slack until this is dropped. Failures leave it alone.
+pub(crate) struct TimerSlack(Option<u64>);
+
+impl TimerSlack {
+    /// Zero stands for the value that the thread began with.
+    pub(crate) fn set(nanos: u64) -> TimerSlack {
+        let before = timer_slack().ok();
+        if before.is_some() {
+            let _ = set_timer_slack(nanos);
+        }
+        TimerSlack(before)
+    }
+}
+
+impl Drop for TimerSlack {
+    fn drop(&mut self) {
+        if let Some(slack) = self.0 {
+            let _ = set_timer_slack(slack);
+        }
+    }
+}
+
 static FORKS: AtomicU32 = AtomicU32::new(0);
 static HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 

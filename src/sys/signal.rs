@@ -16,7 +16,6 @@
 //!   no thread-local but `errno`, which it puts back. All it calls is on the list of
 //!   signal-safety(7): `sigaction`, `raise`, in the hook `write`, and a handler found before.
 //! - **Hooked**: `HOOK` is null or was stored from a [`Hook`].
-//! - **Kept**: `ACTIONS` is null or a box that is never freed.
 //! - **Ours only**: an action is put back, or the default set, only where ours is the present
 //!   one: who installed another meanwhile keeps it, and may call ours from it.
 //! - **No circle**: whoever installed a handler over ours may call ours from it. So from then on
@@ -25,7 +24,7 @@
 //!
 //! # Fork
 //! The child has the parent's actions, but perhaps a lock that nobody will open: each process has
-//! its own [`Actions`]. What was before is known to the guards that the child inherited.
+//! its own [`ACTIONS`]. What was before is known to the guards that the child inherited.
 //!
 //! # Not here
 //! Who takes a signal, and what it does to a loop: `kernel::interrupt`, `kernel::signals`.
@@ -42,6 +41,7 @@ pub(crate) use libc::{
 };
 use libc::{c_int, c_void, siginfo_t};
 
+use super::per_process::PerProcess;
 use super::{check, faults, fork_count};
 
 /// The highest number of a signal. The lowest is 1.
@@ -62,7 +62,8 @@ pub(crate) enum Taken {
 pub(crate) type Hook = fn(c_int) -> Taken;
 
 static HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
-static ACTIONS: AtomicPtr<Actions> = AtomicPtr::new(ptr::null_mut());
+/// What this process has installed; see the header's Fork.
+static ACTIONS: PerProcess<Mutex<[Installed; HIGHEST as usize]>> = PerProcess::new();
 /// The handler to be called after ours, by number: its address, and `TAKES_INFO` if it takes
 /// three arguments. Addresses of a program are below that bit.
 static FORMER: [AtomicUsize; HIGHEST as usize] = [const { AtomicUsize::new(0) }; HIGHEST as usize];
@@ -72,12 +73,7 @@ static INSTALLED: AtomicU64 = AtomicU64::new(0);
 /// Those at which somebody once installed another handler over ours: No circle.
 static COVERED: AtomicU64 = AtomicU64::new(0);
 
-/// What one process has installed; see the header's Fork.
-struct Actions {
-    process: u32,
-    signals: Mutex<[Installed; HIGHEST as usize]>,
-}
-
+/// What is installed for one signal.
 struct Installed {
     guards: usize,
     /// What the last of them puts back.
@@ -123,11 +119,10 @@ pub(crate) fn catch(number: c_int, hook: Hook) -> io::Result<Caught> {
     faults::at("sigaction")?;
     check_number(number)?;
     HOOK.store(hook as *mut (), Ordering::Release);
-    let actions = actions();
-    let previous = actions.with(number, |installed| installed.add(number))?;
+    let previous = with_installed(number, |installed| installed.add(number))?;
     Ok(Caught {
         number,
-        process: actions.process,
+        process: fork_count(),
         previous,
     })
 }
@@ -168,49 +163,18 @@ impl Drop for Caught {
             replace_ours(self.number, &self.previous);
             return;
         }
-        actions().with(self.number, |installed| installed.remove(self.number));
+        with_installed(self.number, |installed| installed.remove(self.number));
     }
 }
 
-impl Actions {
-    fn new() -> Actions {
-        let installed = |_| Installed {
-            guards: 0,
-            previous: default_action(),
-        };
-        Actions {
-            process: fork_count(),
-            signals: Mutex::new(array::from_fn(installed)),
-        }
-    }
-
-    fn with<R>(&self, number: c_int, f: impl FnOnce(&mut Installed) -> R) -> R {
-        let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
-        f(&mut signals[place(number)])
-    }
-}
-
-/// This process's record, made at its first call.
-fn actions() -> &'static Actions {
-    let found = ACTIONS.load(Ordering::Acquire);
-    // SAFETY: null or alive for ever, by Kept.
-    if let Some(actions) = unsafe { found.as_ref() }
-        && actions.process == fork_count()
-    {
-        return actions;
-    }
-    let new = Box::into_raw(Box::new(Actions::new()));
-    let stored = ACTIONS.compare_exchange(found, new, Ordering::AcqRel, Ordering::Acquire);
-    let winner = match stored {
-        Ok(_) => new,
-        Err(other) => {
-            // SAFETY: made above, and given to nobody.
-            drop(unsafe { Box::from_raw(new) });
-            other
-        }
+fn with_installed<R>(number: c_int, f: impl FnOnce(&mut Installed) -> R) -> R {
+    let none = |_| Installed {
+        guards: 0,
+        previous: default_action(),
     };
-    // SAFETY: alive for ever, by Kept; not null, since somebody stored it.
-    unsafe { &*winner }
+    let actions = ACTIONS.get(|| Mutex::new(array::from_fn(none)));
+    let mut actions = actions.lock().unwrap_or_else(PoisonError::into_inner);
+    f(&mut actions[place(number)])
 }
 
 /// The handler: Async-signal-safe.

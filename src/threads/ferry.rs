@@ -119,7 +119,7 @@ impl<T: Send + 'static> Ferry<T> {
             away.failed = ready!(trip.as_mut().poll(cx)).err();
             away.trip = None;
         } else if away.outside.is_none() {
-            away.outside = Kernel::with(Kernel::id).map(Outside::of);
+            away.outside = Kernel::with(Kernel::home).and_then(|home| home.count(true));
         }
         let item = ready!(Pin::new(&mut away.back).poll(cx));
         let failed = away.failed.take();
@@ -180,30 +180,12 @@ impl<T> Debug for Ferry<T> {
 
 #[cfg(all(test, not(petla_loom)))]
 mod tests {
+    use super::super::tests::block_on;
     use super::*;
     use std::pin::pin;
-    use std::sync::{Arc, mpsc};
-    use std::task::{Wake, Waker};
-    use std::thread::{self, Thread};
-
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    fn block_on<F: Future>(future: F) -> F::Output {
-        let mut future = pin!(future);
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        loop {
-            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(value) => return value,
-                Poll::Pending => thread::park(),
-            }
-        }
-    }
+    use std::sync::mpsc;
+    use std::task::Waker;
+    use std::thread;
 
     /// Polls it once, then drops it.
     fn give_up(future: impl Future) {

@@ -14,12 +14,10 @@
 //! - **Told**: `end` puts the result in place in the step in which it takes the waker out, and
 //!   the future leaves its waker in the step in which it finds no result.
 //! - **Outside**: work, results and wakers are called, cloned and dropped with the mutex open.
-//! - **At work**: on a virtual clock, the loop of the task that awaits it counts the work
-//!   (`outside`) until its result is there and that task woken, or it is abandoned; but not while
-//!   the work itself waits for a loop ([`Paused`]), which could not go on if time stood still for
-//!   its sake.
-//! - **Running**: a loop that is to say when it is stuck counts the work, awaited or not, until it
-//!   is over and what it held is free; but not while it waits for somebody, who may never come.
+//! - **Counted**: its loop counts the work ([`Outside`]) as awaited until its result is there and
+//!   its task woken, or it is abandoned; and as running until it is over and what it held is free.
+//!   But not while the work itself waits for somebody ([`Paused`]): for a loop, which could not
+//!   go on if time stood still for its sake, or for one who may never come.
 //! - **Free first**: the worker says that it is free, and gives up what the work held (a token of
 //!   a limiter), before it wakes the future. So whoever is woken finds both; a poll that nobody
 //!   asked for may come between, and at worst starts a thread too many.
@@ -37,7 +35,7 @@ use std::sync::Arc; // loom's has no unsized coercion
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Cancelled, JoinError, Panic, Reason};
-use crate::kernel::{Outside, Running};
+use crate::kernel::{Home, Outside};
 use crate::mailbox::LoopId;
 use crate::rt::{Mutex, lock};
 use crate::sys::fork_count;
@@ -59,12 +57,12 @@ pub(super) trait Work: Send + Sync {
     /// Why nobody awaits it, if nobody does.
     fn abandoned(&self) -> Option<Cancelled>;
 
-    /// It waits for a loop, or goes on.
+    /// It waits for somebody, or goes on.
     fn set_paused(&self, paused: bool);
 }
 
-/// A piece of work waits for a loop, until this is dropped: anywhere.
-pub(crate) struct Paused(Arc<dyn Work>);
+/// A piece of work waits for somebody, until this is dropped: anywhere.
+pub(super) struct Paused(Arc<dyn Work>);
 
 impl Paused {
     pub(super) fn new(work: Arc<dyn Work>) -> Paused {
@@ -94,9 +92,7 @@ pub(super) struct Ticket<T> {
 /// `f`, and what is held while it waits and runs.
 struct Job<F, T, H> {
     state: Mutex<State<F, T, H>>,
-    home: Option<LoopId>,
-    is_counted: bool,
-    is_watched: bool,
+    home: Option<Home>,
     asked_at: &'static Location<'static>,
 }
 
@@ -105,7 +101,6 @@ struct State<F, T, H> {
     /// Who awaits the result.
     waiter: Option<Waker>,
     outside: Option<Outside>,
-    running: Option<Running>,
     /// Nothing of it runs or will.
     is_over: bool,
 }
@@ -137,9 +132,7 @@ pub(super) fn job<F, T, H>(
     f: F,
     held: H,
     waiter: Waker,
-    home: Option<LoopId>,
-    outside: Option<Outside>,
-    running: Option<Running>,
+    home: Option<Home>,
     asked_at: &'static Location<'static>,
 ) -> (Arc<dyn Work>, Ticket<T>)
 where
@@ -150,14 +143,11 @@ where
     let state = State {
         stage: Stage::Queued(f, held),
         waiter: Some(waiter),
-        outside,
-        running,
+        outside: home.and_then(|home| home.count(true)),
         is_over: false,
     };
     let job = Arc::new(Job {
         home,
-        is_counted: state.outside.is_some(),
-        is_watched: state.running.is_some(),
         state: Mutex::new(state),
         asked_at,
     });
@@ -198,9 +188,9 @@ impl<F, T, H> Job<F, T, H> {
     fn count_off(&self) {
         let mut state = lock(&self.state);
         state.is_over = true;
-        let running = state.running.take();
+        let outside = state.outside.take();
         drop(state);
-        drop(running);
+        drop(outside);
     }
 }
 
@@ -246,7 +236,7 @@ where
     }
 
     fn home(&self) -> Option<LoopId> {
-        self.home
+        self.home.map(Home::id)
     }
 
     fn abandoned(&self) -> Option<Cancelled> {
@@ -259,18 +249,11 @@ where
     fn set_paused(&self, paused: bool) {
         let mut state = lock(&self.state);
         let is_awaited = matches!(state.stage, Stage::Running);
-        let outside = match (self.home, paused) {
-            (Some(home), false) if is_awaited && self.is_counted => Some(Outside::of(home)),
-            _ => None,
-        };
-        let running = match (self.home, paused) {
-            (Some(home), false) if !state.is_over && self.is_watched => Some(Running::of(home)),
-            _ => None,
-        };
+        let home = self.home.filter(|_| !paused && !state.is_over);
+        let outside = home.and_then(|home| home.count(is_awaited));
         let outside = mem::replace(&mut state.outside, outside);
-        let running = mem::replace(&mut state.running, running);
         drop(state);
-        drop((outside, running));
+        drop(outside);
     }
 }
 
@@ -318,16 +301,18 @@ where
     }
 
     fn abandon(&self) {
-        let _running; // dropped after what it holds, if it has not begun
+        let _outside; // dropped after what it holds, if it has not begun
         let mut state = lock(&self.state);
         let stage = mem::replace(&mut state.stage, Stage::Abandoned);
+        let outside = state.outside.take();
         if let Stage::Queued(..) = stage {
             state.is_over = true;
-            _running = state.running.take();
+            _outside = outside;
+        } else {
+            state.outside = outside.and_then(Outside::abandon);
         }
-        let (waiter, outside) = (state.waiter.take(), state.outside.take());
+        let waiter = state.waiter.take();
         drop(state);
-        drop(outside);
         drop(waiter);
         if let Stage::Done(Err(error)) = stage {
             report_unseen(error);

@@ -26,11 +26,10 @@ mod to_thread;
 mod worker;
 
 pub(crate) use ferry::Ferry;
-pub(crate) use job::Paused;
 pub use send_local::{SendLocal, send_local};
 pub use shared::default_limiter;
 pub(crate) use shared::lookup_limiter;
 pub use thread_pool::{Shutdown, ThreadPool};
 pub use to_thread::{ToThread, to_thread};
+pub(crate) use worker::calling_loop;
 pub use worker::check_cancelled;
-pub(crate) use worker::{calling_loop, pause};

@@ -140,7 +140,7 @@ impl Letter {
 type Ends<T> = (StdArc<dyn Work>, Ticket<T>);
 
 fn ends<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static, waker: Waker) -> Ends<T> {
-    job(f, (), waker, None, None, None, Location::caller())
+    job(f, (), waker, None, Location::caller())
 }
 
 fn poll<T>(ticket: &Ticket<T>, waker: &Waker) -> Poll<Result<T, JoinError>> {
@@ -206,15 +206,7 @@ fn a_dropped_ticket_leaves_nothing_whenever_it_is_dropped() {
             drop(guard);
             Letter::write(&inside)
         };
-        let (work, ticket) = job(
-            f,
-            held,
-            Waker::noop().clone(),
-            None,
-            None,
-            None,
-            Location::caller(),
-        );
+        let (work, ticket) = job(f, held, Waker::noop().clone(), None, Location::caller());
         let counted = free.clone();
         let worker = thread::spawn(move || work.run(&|| counted.add()));
         drop(ticket);
@@ -246,15 +238,7 @@ fn whoever_is_woken_finds_the_worker_free_and_its_place_given_back() {
     explore(|| {
         let [free, places, rings] = [(); 3].map(|()| Tally::new());
         let held = places.guard();
-        let (work, ticket) = job(
-            || 7,
-            held,
-            ring(&rings),
-            None,
-            None,
-            None,
-            Location::caller(),
-        );
+        let (work, ticket) = job(|| 7, held, ring(&rings), None, Location::caller());
         let counted = free.clone();
         thread::spawn(move || work.run(&|| counted.add()));
         wait_for_ring(&rings);
@@ -269,15 +253,8 @@ fn refused_work_says_so_or_was_abandoned() {
         let places = Tally::new();
         let held = places.guard();
         let f = || unreachable!("it was refused");
-        let (work, ticket) = job::<_, (), _>(
-            f,
-            held,
-            Waker::noop().clone(),
-            None,
-            None,
-            None,
-            Location::caller(),
-        );
+        let (work, ticket) =
+            job::<_, (), _>(f, held, Waker::noop().clone(), None, Location::caller());
         let refuser = thread::spawn(move || work.refuse("no".into()));
         let early = poll(&ticket, Waker::noop());
         if early.is_pending() {

@@ -1,21 +1,17 @@
 //! The pool that the whole process shares, and the limits on it.
 //!
-//! # Invariants
-//! - **Kept**: `SHARED` is null or a box that is never freed.
-//!
 //! # Fork
 //! Each process has its own: in a child the threads are gone, and a lock may be held for ever.
 //!
 //! # Not here
 //! How a pool works: `pool`.
-
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering}; // in a static, where loom's cannot be
+#![forbid(unsafe_code)]
 
 use super::pool::Pool;
 use crate::kernel;
 use crate::rt::Arc;
 use crate::sync::CapacityLimiter;
+use crate::sys::per_process::PerProcess;
 
 /// How many `to_thread` run at once: as in trio and anyio. They are meant to wait, not to compute;
 /// so it is not the number of processors.
@@ -25,7 +21,7 @@ const DEFAULT_LIMIT: usize = 40;
 /// some that nobody answers for, a thread 10 seconds and more each, would keep the rest waiting.
 const LOOKUP_LIMIT: usize = 16;
 
-static SHARED: AtomicPtr<Shared> = AtomicPtr::new(ptr::null_mut());
+static SHARED: PerProcess<Shared> = PerProcess::new();
 
 /// What one process has.
 pub(super) struct Shared {
@@ -62,28 +58,12 @@ pub(crate) fn lookup_limiter() -> &'static CapacityLimiter {
 
 /// This process's, made at the first call.
 pub(super) fn shared() -> &'static Shared {
-    let found = SHARED.load(Ordering::Acquire);
-    // SAFETY: null or alive for ever, by Kept.
-    if let Some(shared) = unsafe { found.as_ref() }
-        && !shared.pool.is_inherited()
-    {
-        return shared;
-    }
-    // If forks cannot be counted, children are as helpless as those of other libraries.
-    let _ = kernel::watch_forks();
-    let new = Box::into_raw(Box::new(Shared {
-        pool: Arc::new(Pool::new(DEFAULT_LIMIT, "petla-worker")),
-        lookups: CapacityLimiter::new(LOOKUP_LIMIT),
-    }));
-    let stored = SHARED.compare_exchange(found, new, Ordering::AcqRel, Ordering::Acquire);
-    let winner = match stored {
-        Ok(_) => new,
-        Err(other) => {
-            // SAFETY: made above, and given to nobody.
-            drop(unsafe { Box::from_raw(new) });
-            other
+    SHARED.get(|| {
+        // If forks cannot be counted, children are as helpless as those of other libraries.
+        let _ = kernel::watch_forks();
+        Shared {
+            pool: Arc::new(Pool::new(DEFAULT_LIMIT, "petla-worker")),
+            lookups: CapacityLimiter::new(LOOKUP_LIMIT),
         }
-    };
-    // SAFETY: alive for ever, by Kept; not null, since somebody stored it.
-    unsafe { &*winner }
+    })
 }

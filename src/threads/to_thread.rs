@@ -154,18 +154,15 @@ where
         let (Some(f), Some(vars)) = (this.work.take(), this.vars.take()) else {
             return;
         };
-        let begun = Kernel::with(|kernel| kernel.begin_outside(this.asked_at));
-        let (outside, trace) = begun.unwrap_or_default();
-        let running = Kernel::with(Kernel::begin_running).flatten();
-        let home = Kernel::with(Kernel::id);
+        let home = Kernel::with(Kernel::home);
         let seat = Seat {
-            _trace: trace,
+            _trace: Kernel::with(|kernel| kernel.trace(this.asked_at)).flatten(),
             _token: token,
             _pool: this.pool.clone(),
         };
         let f = move || vars.with(f);
         let waiter = waiter.clone();
-        let (work, ticket) = job(f, seat, waiter, home, outside, running, this.asked_at);
+        let (work, ticket) = job(f, seat, waiter, home, this.asked_at);
         *this.ticket = Some(ticket);
         let pool = this.pool.as_ref();
         Pool::submit(pool.unwrap_or_else(|| &shared().pool), work);

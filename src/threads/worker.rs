@@ -23,8 +23,6 @@ use crate::sys::{faults, process};
 
 /// How late the system may end a thread's sleeps, unless somebody changed it: 50 µs.
 const USUAL_SLACK_NS: u64 = 50_000;
-/// What loops set on their threads.
-const FINE_SLACK_NS: u64 = 1;
 
 thread_local! {
     static WORK: RefCell<Option<StdArc<dyn Work>>> = const { RefCell::new(None) };
@@ -72,11 +70,6 @@ pub(crate) fn calling_loop() -> Option<LoopId> {
     work_here()?.home()
 }
 
-/// The work on this thread begins to wait for a loop.
-pub(crate) fn pause() -> Option<Paused> {
-    work_here().map(Paused::new)
-}
-
 /// Starts a thread that nobody joins.
 pub(super) fn start(name: String, pool: Arc<Pool>) -> io::Result<()> {
     faults::at("pthread_create")?;
@@ -87,7 +80,7 @@ pub(super) fn start(name: String, pool: Arc<Pool>) -> io::Result<()> {
 /// Runs what comes until nothing has come for a while.
 pub(super) fn work(pool: &Pool) {
     restore_timer_slack();
-    context::set_pause(|| Some(Box::new(pause()?)));
+    context::set_pause(|| Some(Box::new(Paused::new(work_here()?))));
     let bell = Arc::<Bell>::default();
     while let Some(work) = pool.next(&bell) {
         WORK.set(Some(work.clone()));
@@ -102,7 +95,7 @@ pub(super) fn work(pool: &Pool) {
 /// A thread begins with the slack of the one that started it, which may run a loop: 1 ns, so
 /// that each sleep here would be a wake-up of its own.
 fn restore_timer_slack() {
-    if process::timer_slack().is_ok_and(|slack| slack == FINE_SLACK_NS) {
+    if process::timer_slack().is_ok_and(|slack| slack == process::FINE_SLACK_NS) {
         let _ = process::set_timer_slack(USUAL_SLACK_NS); // as exact as before, then
     }
 }

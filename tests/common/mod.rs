@@ -23,12 +23,13 @@ use std::fmt::Debug;
 use std::future::{Future, pending};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::process::{Command, Output};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use petla::EventLoop;
@@ -92,6 +93,24 @@ pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 /// One poll that leaves `waker` behind.
 pub(crate) fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+/// The smallest executor there is: it polls on this thread, which sleeps in between.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match poll_with(&mut future, &waker) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
 }
 
 /// Yields until `done`, and fails if that never comes.
@@ -286,7 +305,7 @@ pub(crate) fn bump(count: &Cell<usize>) {
 /// runs the body and gives nothing.
 pub(crate) fn alone_command(body: impl FnOnce()) -> Option<Command> {
     const MARK: &str = "PETLA_TEST_ALONE";
-    let name = std::thread::current()
+    let name = thread::current()
         .name()
         .expect("a test's thread has its name")
         .to_owned();

@@ -1,5 +1,6 @@
 //! `Workers`: begun together, ended together, every outcome told.
 
+use std::collections::HashSet;
 use std::future::pending;
 use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
@@ -33,8 +34,7 @@ fn each_main_has_a_thread_and_a_loop_of_its_own_and_may_borrow() {
         spawn(async { 1 }).await.unwrap() + worker.index()
     });
     assert_eq!(said(outcomes.unwrap()), ["1", "2", "3", "4"]);
-    let mut threads = threads.into_inner().unwrap();
-    threads.dedup();
+    let threads: HashSet<_> = threads.into_inner().unwrap().into_iter().collect();
     assert_eq!(threads.len(), 4);
     assert!(!threads.contains(&thread::current().id()));
 }

@@ -1,7 +1,6 @@
 //! `sync::Queue` between threads, and what may be sent where.
 
 use std::sync::{Arc, mpsc};
-use std::task::Wake;
 use std::thread;
 
 use petla::primitives::{
@@ -10,26 +9,7 @@ use petla::primitives::{
 use petla::{local, sync};
 
 use super::*;
-
-/// Wakes a thread that polls by hand.
-struct Unpark(thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut hand = hand(future);
-    loop {
-        match hand.poll_with(&waker) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
+use crate::common::block_on;
 
 #[test]
 fn items_of_many_threads_arrive_once_and_in_each_ones_order() {

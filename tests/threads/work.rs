@@ -8,7 +8,7 @@ use std::thread;
 use petla::{ContextVar, JoinError, gather, shield, spawn, to_thread, yield_now};
 
 use super::gate;
-use crate::common::{raise, within, within_io};
+use crate::common::{block_on, raise, within, within_io};
 
 static NAME: ContextVar<String> = ContextVar::new(|| "nobody".to_owned());
 
@@ -154,7 +154,7 @@ fn a_shielded_wait_sees_the_result_though_its_task_was_cancelled() {
 
 #[test]
 fn any_executor_will_do() {
-    let sum = futures_lite_block_on(async {
+    let sum = block_on(async {
         let parts = (0..50).map(|number| to_thread(move || number));
         let mut sum = 0;
         for part in parts {
@@ -163,25 +163,6 @@ fn any_executor_will_do() {
         sum
     });
     assert_eq!(sum, 1225);
-}
-
-/// The smallest executor there is.
-fn futures_lite_block_on<F: Future>(future: F) -> F::Output {
-    struct Thread(thread::Thread);
-    impl std::task::Wake for Thread {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = std::sync::Arc::new(Thread(thread::current())).into();
-    let mut future = std::pin::pin!(future);
-    loop {
-        let mut cx = std::task::Context::from_waker(&waker);
-        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
-        }
-        thread::park();
-    }
 }
 
 #[test]
