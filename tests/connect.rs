@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use common::fd::descriptors;
 use common::{Bell, LONG, loop_on, poll_once, succeeds_alone, within_io as within};
-use petla::net::{ConnectErrors, TcpListener, TcpStream};
+use petla::net::{ConnectErrors, TcpListener, TcpStream, UdpSocket, lookup_host};
+use petla::streams::{open_connection, start_server};
 use petla::testing::{self, VirtualClock};
 
 /// A listener that answers nobody until its queue is emptied.
@@ -285,6 +286,28 @@ fn a_name_with_two_families_reaches_the_one_that_listens() {
         let port = listener.local_addr()?.port();
         let stream = petla::timeout(LONG, TcpStream::connect(("localhost", port))).await??;
         assert_eq!(stream.peer_addr()?.port(), port);
+        Ok(())
+    });
+}
+
+/// A space is in no host's name: the system's resolver says so without asking anybody.
+#[test]
+fn a_name_that_nobody_has_is_an_error_that_says_which_it_was() {
+    const NAME: &str = "no such host:80";
+    let handler = async |_reader, _writer| io::Result::Ok(());
+    within(async {
+        for error in [
+            TcpStream::connect(NAME).await.unwrap_err(),
+            TcpListener::bind(NAME).await.unwrap_err(),
+            UdpSocket::bind(NAME).await.unwrap_err(),
+            lookup_host(NAME).await.unwrap_err(),
+            open_connection(NAME).await.unwrap_err(),
+            start_server(NAME, handler).await.unwrap_err(),
+        ] {
+            let text = error.to_string();
+            let which = "cannot find the address of \"no such host\": ";
+            assert!(text.starts_with(which), "{text}");
+        }
         Ok(())
     });
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use common::hand::at_once;
 use common::{poll_once, within_io as within};
 use petla::net::{AsyncFd, UnixListener, UnixStream};
 
@@ -229,6 +230,30 @@ fn read_exact_lets_others_run_between_many_small_pieces() {
         );
         read.await?;
         assert_eq!(&buf, b"piece".repeat(40).as_slice());
+        Ok(())
+    });
+}
+
+#[test]
+fn operations_on_empty_buffers_are_ready_at_once_and_see_no_end() {
+    within(async {
+        let (left, right) = UnixStream::pair()?;
+        for rest in ["", "data"] {
+            left.write_all(rest.as_bytes()).await?;
+            assert_eq!(at_once(right.read(&mut []))?, 0);
+            assert_eq!(at_once(right.peek(&mut []))?, 0);
+            at_once(right.read_exact(&mut []))?;
+            assert_eq!(at_once(right.read_vectored(&mut []))?, 0);
+            assert_eq!(at_once(left.write(&[]))?, 0);
+            at_once(left.write_all(&[]))?;
+            assert_eq!(at_once(left.write_vectored(&[]))?, 0);
+        }
+        let mut buf = [0; 8];
+        assert_eq!(right.read(&mut buf).await?, 4, "nothing else was sent");
+        assert!(poll_once(&mut right.read(&mut buf)).is_pending());
+
+        while poll_once(&mut left.write(&[b'x'; 1 << 16])).is_ready() {}
+        assert_eq!(at_once(left.write(&[]))?, 0, "though it is full");
         Ok(())
     });
 }

@@ -1,4 +1,4 @@
-//! What an idle connection of a server costs: the runtime's memory, counted by the allocator.
+//! What a connection of a server costs: the runtime's memory, counted by the allocator.
 //!
 //! Each connection has a task, its reader and writer, its place among the clients and in the
 //! reactor. While it is idle no buffer is among them. As many are opened as descriptors permit, up
@@ -10,13 +10,14 @@
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::io::{self, Read, Write};
+use std::cell::Cell;
+use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use petla::streams::{StreamReader, StreamWriter, start_server};
+use petla::streams::{StreamReader, StreamWriter, open_connection, start_server};
 
-use common::{within_io, yield_until};
+use common::{succeeds_alone, within_io, yield_until};
 
 /// Bytes of each idle connection.
 const ALLOWED: usize = 1024;
@@ -25,11 +26,16 @@ const MOST: usize = 10_000;
 struct Counting;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// How often this thread asked for memory.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
 
 // SAFETY: every call goes to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.fetch_add(layout.size(), Relaxed);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         // SAFETY: as the caller promised.
         unsafe { System.alloc(layout) }
     }
@@ -100,5 +106,27 @@ fn an_idle_connection_takes_at_most_a_kibibyte() {
         println!("{count} idle connections: {each} bytes each");
         assert!(each <= ALLOWED, "{count} connections: {each} bytes each");
         Ok(())
+    });
+}
+
+#[test]
+fn a_connection_that_is_in_use_takes_no_new_memory() {
+    succeeds_alone(|| {
+        within_io(async {
+            let server = start_server("127.0.0.1:0", echo_lines).await?;
+            let (mut reader, mut writer) = open_connection(server.local_addr()?).await?;
+            let line = "a line of some length ".repeat(100);
+            let mut before = 0;
+            for round in 0..1_000 {
+                if round == 10 {
+                    before = ALLOCATIONS.get();
+                }
+                writer.write_vectored(&[IoSlice::new(line.as_bytes()), IoSlice::new(b"\n")]);
+                writer.drain().await?;
+                assert_eq!(reader.read_line().await?, Some(&*line));
+            }
+            assert_eq!(ALLOCATIONS.get(), before, "buffers are used again");
+            Ok(())
+        });
     });
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use common::within_io as within;
 use petla::net::UdpSocket;
@@ -71,6 +71,29 @@ fn a_group_is_joined_heard_and_left() {
         assert_eq!(not_in_it.unwrap_err().kind(), ErrorKind::AddrNotAvailable);
         let no_group = listener.join_multicast_v4(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST);
         assert_eq!(no_group.unwrap_err().kind(), ErrorKind::InvalidInput);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_broadcast_is_heard_by_all_who_share_the_port() {
+    within(async {
+        let first = UdpSocket::bind("0.0.0.0:0").reuse_port(true).await?;
+        let port = first.local_addr()?.port();
+        let second = UdpSocket::bind(("0.0.0.0", port)).reuse_port(true).await?;
+        let sender = UdpSocket::bind(HERE).await?;
+        sender.set_broadcast(true)?;
+        let everybody = SocketAddr::from(([127, 255, 255, 255], port));
+        let sent = sender.send_to(b"to all", everybody).await;
+        if let Err(error) = sent {
+            assert_ne!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+            println!("skipped: no broadcasts on this machine's loopback: {error}");
+            return Ok(());
+        }
+        for socket in [first, second] {
+            let (received, from) = socket.recv_from(&mut [0; 64]).await?;
+            assert_eq!((received.len, from), (6, sender.local_addr()?));
+        }
         Ok(())
     });
 }

@@ -165,6 +165,33 @@ fn a_child_outlives_the_scope_that_started_it() {
 }
 
 #[test]
+fn a_child_outlives_its_parent_unless_it_was_asked_not_to() {
+    let body = || {
+        within(async {
+            let start = |kill: bool| {
+                let mut command = sleeper();
+                command.stdout(Stdio::null()).stderr(Stdio::null());
+                command.kill_on_drop(kill).spawn().unwrap()
+            };
+            let (stays, goes) = (start(false), start(true));
+            println!("<{} {}>", stays.id(), goes.id());
+        });
+    };
+    // It ends at once, whoever runs on.
+    let Some(output) = common::alone(body) else {
+        return;
+    };
+    assert!(output.status.success(), "{output:?}");
+    let said = common::text(&output.stdout);
+    let numbers = said.split_once('<').unwrap().1.split_once('>').unwrap().0;
+    let (stays, goes) = numbers.split_once(' ').unwrap();
+    within(yield_until(|| !runs(goes.parse().unwrap())));
+    let stays = stays.parse().unwrap();
+    assert!(runs(stays));
+    kill(stays);
+}
+
+#[test]
 fn output_and_status_that_are_given_up_end_the_program_unless_told_otherwise() {
     succeeds_alone(|| {
         within(async {

@@ -1,14 +1,15 @@
 //! Streams over Unix sockets and pipes, and sockets that come back out of their streams.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::process::{Command, Stdio};
 
 use petla::all_tasks;
 use petla::io::{PipeReader, PipeWriter, pipe};
 use petla::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use petla::streams::{open_connection, open_unix_connection};
+use petla::streams::{StreamReader, StreamWriter, open_connection, open_unix_connection};
 
 use super::{MUCH, connected, noise, read_all};
+use crate::common::hand::at_once;
 use crate::common::{collect_reports, poll_once, tcp_pair, within_io, yield_until};
 
 #[test]
@@ -276,7 +277,7 @@ fn a_connection_may_wait_on_one_half_and_be_given_back_by_another_task() {
         let echo = petla::spawn(async move {
             let (mut reader, writer) = (reader, writer);
             let line = reader.read_line().await?.map(str::to_owned);
-            std::io::Result::Ok((line, reader, writer))
+            io::Result::Ok((line, reader, writer))
         });
         petla::yield_now().await;
         peer.write_all(b"now\n").await?;
@@ -284,5 +285,40 @@ fn a_connection_may_wait_on_one_half_and_be_given_back_by_another_task() {
         assert_eq!(line.as_deref(), Some("now"));
         assert!(TcpStream::from_streams(reader, writer).is_ok());
         Ok(())
+    });
+}
+
+/// A write of nothing, and reads of nothing, before the peer's one byte.
+async fn move_nothing(reader: &mut StreamReader, writer: &mut StreamWriter) -> io::Result<()> {
+    writer.write(b"");
+    writer.write_vectored(&[]);
+    at_once(writer.drain())?;
+    assert_eq!(writer.unsent(), 0);
+    for _ in 0..2 {
+        assert_eq!(at_once(reader.read(&mut []))?, 0);
+        at_once(reader.read_exact(&mut []))?;
+        assert!(!reader.at_eof());
+        assert!(poll_once(&mut reader.read(&mut [0; 4])).is_pending());
+    }
+    writer.write(b"x");
+    assert_eq!(reader.read(&mut [0; 4]).await?, 1);
+    writer.wait_closed().await?;
+    assert_eq!(reader.read(&mut [0; 4]).await?, 0);
+    assert!(reader.at_eof());
+    assert_eq!(at_once(reader.read(&mut []))?, 0);
+    Ok(())
+}
+
+#[test]
+fn nothing_to_move_is_nothing_on_every_kind_of_stream() {
+    within_io(async {
+        let (near, far) = tcp_pair().await?;
+        let (_keep, mut writer) = near.into_streams();
+        move_nothing(&mut far.into_streams().0, &mut writer).await?;
+        let (near, far) = UnixStream::pair()?;
+        let (_keep, mut writer) = near.into_streams();
+        move_nothing(&mut far.into_streams().0, &mut writer).await?;
+        let (reader, writer) = pipe()?;
+        move_nothing(&mut reader.into_stream(), &mut writer.into_stream()).await
     });
 }
