@@ -70,7 +70,8 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// # Errors
     /// `Unsupported` for a regular file, a directory or a disk, and `EBADF` for a descriptor that
-    /// is closed. The object is dropped then: give a reference, `AsyncFd::new(&object)`, to keep it.
+    /// is closed. The object is dropped then: give a reference, `AsyncFd::new(&object)`, to keep
+    /// it.
     pub fn new(object: T) -> io::Result<AsyncFd<T>> {
         let fd = object.as_fd().as_raw_fd();
         refuse_files(fd)?;
