@@ -1,0 +1,3 @@
+//! Jobs at the times that cron lines name.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! A hundred slow pages one after the other and at once.
+
+fn main() {}

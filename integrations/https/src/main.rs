@@ -1,0 +1,3 @@
+//! HTTPS with a certificate of its own.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The queue of jobs on NATS JetStream.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The queue of jobs on RabbitMQ.
+
+fn main() {}

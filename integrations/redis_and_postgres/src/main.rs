@@ -1,0 +1,3 @@
+//! One task, two requests at once.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Real servers for the integration tests: PostgreSQL, Redis, RabbitMQ and NATS, each on a port and in a folder of its own.

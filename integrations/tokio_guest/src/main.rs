@@ -1,0 +1,3 @@
+//! reqwest and tokio::time unchanged inside petla's tasks.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! A chat over WebSockets, with its page.
+
+fn main() {}

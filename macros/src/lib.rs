@@ -1,0 +1,1 @@
+//! `#[petla::main]` and `#[petla::test]`.
