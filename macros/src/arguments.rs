@@ -81,6 +81,20 @@ impl Arguments {
         }
     }
 
+    /// A value that is an expression of type `u64`; a literal of another type is refused here.
+    pub(crate) fn number(&self, name: &str) -> Outcome<Option<(Span, TokenStream)>> {
+        let value = self.value(name, "17")?;
+        for token in value.iter().flat_map(|(_, value)| value.clone()).take(1) {
+            let text = token.to_string();
+            let is_whole = text.starts_with(|c: char| c.is_ascii_digit()) && !text.contains('.');
+            if matches!(token, TokenTree::Literal(_)) && !is_whole {
+                let text = format!("`{name}` is a whole number, from 0 to 2^64 - 1");
+                return Err(Wrong(token.span(), text));
+            }
+        }
+        Ok(value)
+    }
+
     /// A value that is one of these words, in quotes.
     pub(crate) fn word(&self, name: &str, words: &[&str]) -> Outcome<Option<String>> {
         let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();

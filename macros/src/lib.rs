@@ -163,7 +163,7 @@ fn test_function(attribute: TokenStream, item: TokenStream) -> Outcome<TokenStre
     let function = Function::parse(item, "test")?;
     let clock = arguments.word("clock", &["virtual", "manual"])?;
     let (seed, seeds) = (
-        arguments.value("seed", "17")?,
+        arguments.number("seed")?,
         arguments.value("seeds", "0..100")?,
     );
     let path = arguments.path()?;

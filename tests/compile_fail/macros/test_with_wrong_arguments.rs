@@ -36,4 +36,10 @@ async fn no_path() {}
 #[petla::test(, seed = 1)]
 async fn leading_comma() {}
 
+#[petla::test(seed = "17")]
+async fn text() {}
+
+#[petla::test(seed = 1.5)]
+async fn broken() {}
+
 fn main() {}
