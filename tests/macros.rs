@@ -187,7 +187,8 @@ mod hygiene {
 
 macro_rules! tests {
     ($($(#[$attribute:meta])* $visibility:vis $name:ident -> $type:ty $body:block)+) => {
-        $(#[petla::test(clock = "virtual")] $(#[$attribute])* $visibility async fn $name() -> $type $body)+
+        $(#[petla::test(clock = "virtual")] $(#[$attribute])*
+        $visibility async fn $name() -> $type $body)+
     };
 }
 

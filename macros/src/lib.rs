@@ -209,7 +209,8 @@ fn test_function(attribute: TokenStream, item: TokenStream) -> Outcome<TokenStre
     let argument = function.parameter_or_nothing("petla_clock.clone()")?;
     let call = format!(
         "let petla_seed: TYPE = SEED; let petla_clock = PETLA::testing::VirtualClock::{kind}(); \
-         PETLA::__private::run_test(petla_clock.clone(), ::core::option::Option::{given}, NAME(ARGUMENT))"
+         PETLA::__private::run_test(petla_clock.clone(), \
+         ::core::option::Option::{given}, NAME(ARGUMENT))"
     );
     let parts = [
         Part("TYPE", &write("u64", span, &[])),
