@@ -1,4 +1,4 @@
-//! What a subscriber of `tracing` is told: spans of tasks, wakes, reports; and subscribers in trouble.
+//! What a subscriber of `tracing` is told: spans of tasks, wakes, reports. Subscribers in trouble.
 //!
 //! Needs the feature: `cargo test --features tracing --test tracing`.
 #![cfg(feature = "tracing")]

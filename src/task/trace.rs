@@ -18,21 +18,26 @@
 //! petla::run(serve());
 //! ```
 //!
-//! | span or event | level, target | fields |
+//! | what | name or target, level | fields |
 //! | --- | --- | --- |
-//! | span `runtime.spawn`: a task | TRACE, `petla::task` | `kind` = "task", `task.id`, `task.name` if it was given one, `loc.file`, `loc.line`, `loc.col` |
-//! | span `runtime.spawn`: work of [`to_thread`](crate::to_thread()) | TRACE, `petla::thread` | `kind` = "blocking", `loc.file`, `loc.line`, `loc.col` |
-//! | event: a task is woken | TRACE, `runtime::waker` | `op` = "waker.wake_by_ref", `task.id`, which is the span's |
-//! | event: a report without an error, such as a slow poll or tasks that await each other | WARN, `petla` | `message`; of a task `task.id`, `task.name`, `loc.file`, `loc.line`, `loc.col` |
-//! | event: a report of an error or panic that nobody saw | ERROR, `petla` | the same, and `error` |
+//! | a task | span `runtime.spawn`, TRACE | `kind` = "task", `task.id`, `task.name`, *place* |
+//! | work of `to_thread` | span `runtime.spawn`, TRACE | `kind` = "blocking", *place* |
+//! | a wake | event `runtime::waker`, TRACE | `op` = "waker.wake_by_ref", `task.id` |
+//! | a remark: a slow poll, a cycle of tasks | event `petla`, WARN | `message`, *the task* |
+//! | an error or panic nobody saw | event `petla`, ERROR | `message`, `error`, *the task* |
+//!
+//! *Place* is `loc.file`, `loc.line` and `loc.col`; *the task*, if it is one's, `task.id`,
+//! `task.name` and its place. The targets of spans are `petla::task` and `petla::thread`. The
+//! number in `task.id` is petla's, but that of the task's span in a wake, as tokio-console wants
+//! it.
 //!
 //! # Spans
 //! A task's span has no parent. It begins with the task's first poll, when the name that
 //! `spawn(f()).named("reader")` gives is known; one that is given later is recorded. Every poll
-//! happens inside it, and the destructor of the task's future; it is closed when the task has ended,
-//! before whoever awaits it goes on. Children of a [`TaskGroup`](crate::TaskGroup) are tasks and
-//! have spans; the futures of a `gather` are not. A task that began without a subscriber never gets
-//! a span.
+//! happens inside it, and the destructor of the task's future; it is closed when the task has
+//! ended, before whoever awaits it goes on. Children of a [`TaskGroup`](crate::TaskGroup) are
+//! tasks and have spans; the futures of a `gather` are not. A task that began without a subscriber
+//! never gets a span.
 //!
 //! Tasks stay on their thread, so the compiler does not object to the guard of `Span::enter()` held
 //! across an `.await`; the span would be entered in other tasks then. `.instrument(span)` is right.
@@ -50,16 +55,17 @@
 //! mode alone. The event belongs to the span that is current where the report is made.
 //!
 //! # Subscribers
-//! They may use the loop: spawn, wake, cancel. A panic of theirs is caught and reported, and no task
-//! suffers from it. What they wake and report while they are called gives no further event.
+//! They may use the loop: spawn, wake, cancel. A panic of theirs is caught and reported, and no
+//! task suffers from it. What they wake and report while they are called gives no further event.
 //!
 //! # Cost
-//! Without the feature none. With it, and without a subscriber, two flags are looked at for each poll
-//! and a static for each wake. With one, a task has two allocations more.
+//! Without the feature none. With it, and without a subscriber, two flags are looked at for each
+//! poll and a static for each wake. With one, a task has two allocations more.
 //!
 //! # Not here
-//! Callbacks of the loop (`call_soon`) have no span; nor do timers, sockets and locks, tokio-console's
-//! "resources". Work on a thread that [`fs`](crate::fs) and lookups of names cause is not told.
+//! Callbacks of the loop (`call_soon`) have no span; nor do timers, sockets and locks,
+//! tokio-console's "resources". Work on a thread that [`fs`](crate::fs) and lookups of names cause
+//! is not told.
 #![allow(clippy::doc_markdown, reason = "names of fields in a table")]
 
 #[cfg(not(feature = "tracing"))]

@@ -13,9 +13,11 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
+type Hook = Rc<dyn Fn(&str)>;
+
 thread_local! {
     /// Called with each line, when nothing of the recorder is locked.
-    static HOOK: RefCell<Option<Rc<dyn Fn(&str)>>> = const { RefCell::new(None) };
+    static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
 }
 
 /// Calls `hook` with each line of this thread from now on.
