@@ -64,8 +64,8 @@
 //!
 //! # Not here
 //! Callbacks of the loop (`call_soon`) have no span; nor do timers, sockets and locks,
-//! tokio-console's "resources". Work on a thread that [`fs`](crate::fs) and lookups of names cause
-//! is not told.
+//! tokio-console's "resources". The work that [`fs`](crate::fs) and lookups of names leave to a
+//! thread has a span like any other, but its place is one inside of petla.
 #![allow(clippy::doc_markdown, reason = "names of fields in a table")]
 
 #[cfg(not(feature = "tracing"))]
