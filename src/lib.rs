@@ -53,6 +53,9 @@ pub mod signal;
 pub mod streams;
 // Floor 9
 pub mod testing;
+// Floor 10
+#[cfg(doc)]
+pub mod guide;
 
 #[doc(inline)]
 pub use combinators::{
