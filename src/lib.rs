@@ -52,6 +52,12 @@ pub mod signal;
 // Floor 8
 pub mod streams;
 // Floor 9
+#[cfg(feature = "_polled")]
+#[cfg_attr(
+    docsrs,
+    doc(cfg(any(feature = "futures-io", feature = "tokio-io", feature = "hyper")))
+)]
+pub mod interop;
 pub mod testing;
 // Floor 10
 #[cfg(doc)]

@@ -87,6 +87,11 @@ pub(crate) enum Direction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WaiterId(u64);
 
+impl WaiterId {
+    /// Of those who poll a direction and keep nothing: whoever comes next takes its place.
+    pub(crate) const STANDING: WaiterId = WaiterId(0);
+}
+
 struct Source {
     fd: RawFd,
     version: u32,
@@ -199,8 +204,9 @@ impl Reactor {
     /// `EAGAIN`, or was not made because nothing has come since.
     ///
     /// `id` is the future's own and begins as `None`; a future that waits again, woken or
-    /// not, passes what it got. Hands back the waker that was replaced. With a stale key
-    /// nobody waits: `id` becomes `None` and `waker` itself comes back.
+    /// not, passes what it got. [`WaiterId::STANDING`] may come anew each
+    /// time. Hands back the waker that was replaced. With a stale key nobody waits: `id` becomes
+    /// `None` and `waker` itself comes back.
     #[must_use = "no waker may be dropped under a borrow"]
     pub(crate) fn wait(
         &mut self,

@@ -28,6 +28,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::kernel::source::{Direction, Kind, Source, Wait};
+use crate::sys::room::Room;
 use crate::sys::{pipe, socket};
 
 /// Calls that one poll of `write_all`, `read_exact` and the like makes before it lets others
@@ -301,15 +302,21 @@ fn total(lengths: impl Iterator<Item = usize>) -> usize {
 
 /// Reads what is there; `WouldBlock` if that is nothing.
 pub(crate) fn try_read(wait: &mut Wait<'_>, buf: &mut [u8]) -> io::Result<usize> {
-    if buf.is_empty() {
+    try_fill(wait, &mut Room::of(buf))
+}
+
+/// The same into memory that need not hold anything yet.
+#[inline]
+pub(crate) fn try_fill(wait: &mut Wait<'_>, room: &mut Room<'_>) -> io::Result<usize> {
+    if room.left() == 0 {
         return Ok(0);
     }
     let kind = wait.kind();
     let n = wait.try_io(|fd| match kind {
-        Kind::Tcp | Kind::Socket => socket::recv(fd, buf),
-        Kind::File => pipe::read(fd, buf),
+        Kind::Tcp | Kind::Socket => socket::recv_into(fd, room),
+        Kind::File => pipe::read(fd, room),
     })?;
-    if 0 < n && n < buf.len() {
+    if n > 0 && room.left() > 0 {
         wait.drained();
     }
     Ok(n)

@@ -70,7 +70,7 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 /// `loop.connect_read_pipe`, without a protocol.
 #[doc(alias = "Receiver")]
 pub struct PipeReader {
-    source: Source,
+    pub(crate) source: Source,
 }
 
 impl PipeReader {
@@ -190,7 +190,7 @@ impl PipeReader {
 /// `loop.connect_write_pipe`, without a protocol.
 #[doc(alias = "Sender")]
 pub struct PipeWriter {
-    source: Source,
+    pub(crate) source: Source,
 }
 
 impl PipeWriter {

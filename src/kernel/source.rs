@@ -126,6 +126,17 @@ impl Source {
             source: self,
             direction,
             place: None,
+            standing: false,
+        }
+    }
+
+    /// The wait of an object that is polled and keeps none: its waker stays in the reactor, until
+    /// the next event, or until the same direction is polled again. So there is one of a direction.
+    #[cfg(feature = "_polled")]
+    pub(crate) fn standing_wait(&self, direction: Direction) -> Wait<'_> {
+        Wait {
+            standing: true,
+            ..self.wait(direction)
         }
     }
 
@@ -286,6 +297,8 @@ pub(crate) struct Wait<'a> {
     source: &'a Source,
     direction: Direction,
     place: Option<Place>,
+    /// It leaves its waker behind, under a number that all standing waits share.
+    standing: bool,
 }
 
 /// Where a waiter stands. The source may move to another loop meanwhile, the place does not.
@@ -387,14 +400,19 @@ impl Wait<'_> {
         let here = self
             .place
             .filter(|place| place.home == home && place.key == key);
-        let mut id = here.map(|place| place.id);
+        let mut id = match self.standing {
+            true => Some(WaiterId::STANDING),
+            false => here.map(|place| place.id),
+        };
         let waker = cx.waker().clone();
         let replaced = {
             let mut reactor = kernel.reactor.borrow_mut();
             reactor.wait(key, direction, &mut id, waker)
         };
         drop(replaced);
-        self.place = id.map(|id| Place { home, key, id });
+        if !self.standing {
+            self.place = id.map(|id| Place { home, key, id });
+        }
         Ok(())
     }
 }

@@ -58,7 +58,7 @@ use crate::sys::{options, socket};
 /// # std::io::Result::Ok(())
 /// ```
 pub struct TcpStream {
-    source: Source,
+    pub(crate) source: Source,
 }
 
 impl TcpStream {

@@ -49,7 +49,7 @@ use crate::sys::socket;
 /// # std::io::Result::Ok(())
 /// ```
 pub struct UnixStream {
-    source: Source,
+    pub(crate) source: Source,
 }
 
 impl UnixStream {

@@ -21,6 +21,8 @@ use std::cell::RefCell;
 use std::mem;
 use std::thread::LocalKey;
 
+use crate::sys::room::Room;
+
 /// Room for one call of recv(2); what most connections ever need.
 pub(super) const BLOCK: usize = 16 << 10;
 /// Room for as much as a busy socket has at once; for copying.
@@ -118,9 +120,9 @@ impl Buffer {
     }
 
     /// Moves out as much as `into` has room for; says how much.
-    pub(super) fn take(&mut self, into: &mut [u8]) -> usize {
-        let n = into.len().min(self.len());
-        into[..n].copy_from_slice(self.consume(n));
+    pub(super) fn take(&mut self, into: &mut Room<'_>) -> usize {
+        let n = into.put(self.data());
+        self.consume(n);
         n
     }
 
@@ -191,7 +193,7 @@ impl Drop for Buffer {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, Buffer, LARGE_BLOCK, SPARE, SPARE_LARGE, STOCK};
+    use super::{BLOCK, Buffer, LARGE_BLOCK, Room, SPARE, SPARE_LARGE, STOCK};
 
     fn spare() -> usize {
         SPARE.with_borrow(Vec::len)
@@ -215,7 +217,7 @@ mod tests {
                 }
             }
             let mut out = vec![0; round * 104_729 % 1_000];
-            let taken = buffer.take(&mut out);
+            let taken = buffer.take(&mut Room::of(&mut out));
             for byte in &out[..taken] {
                 assert_eq!(*byte, next_out as u8);
                 next_out += 1;

@@ -17,8 +17,9 @@ use std::task::{Context, Poll, ready};
 use super::buffer::{BLOCK, Buffer};
 use super::error::{ReadError, again};
 use super::search::{Match, earliest, undecided};
-use crate::io::ops::{CALLS_A_POLL, poll_read, try_read};
+use crate::io::ops::{CALLS_A_POLL, poll_read, try_fill};
 use crate::kernel::source::Wait;
+use crate::sys::room::Room;
 
 /// Room of a caller that is received into directly. Much less would make a call of the system for
 /// each small piece; with more, most echoes and copies would go through the buffer for nothing.
@@ -68,14 +69,14 @@ impl Input {
         &mut self,
         wait: &mut Wait<'_>,
         cx: &mut Context<'_>,
-        into: &mut [u8],
+        into: &mut Room<'_>,
     ) -> Poll<io::Result<usize>> {
-        if into.is_empty() {
+        if into.left() == 0 {
             return Poll::Ready(Ok(0));
         }
         if self.buffer.is_empty() {
-            if into.len() >= DIRECT {
-                return self.poll_past(wait, cx, |wait| try_read(wait, into));
+            if into.left() >= DIRECT {
+                return self.poll_past(wait, cx, |wait| try_fill(wait, into));
             }
             if ready!(self.poll_fill(wait, cx))? == 0 {
                 return Poll::Ready(Ok(0));
@@ -109,7 +110,11 @@ impl Input {
     }
 
     /// Receives more into the buffer; 0 is the end.
-    fn poll_fill(&mut self, wait: &mut Wait<'_>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_fill(
+        &mut self,
+        wait: &mut Wait<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         if let Some(end) = self.ended() {
             return Poll::Ready(end);
         }

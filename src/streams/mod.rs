@@ -18,7 +18,8 @@
 //! `reader`, `reads`, `lines` its public face · `link` the descriptor · `connection` the link, and
 //! what is to be sent · `writer` its public face · `convert` from sockets and pipes, and back ·
 //! `copy`, `copy_bidirectional` from one connection to another · `send_file` from a file ·
-//! `outlet` their way out · `server` listening, and a task for each connection · `error`.
+//! `outlet` their way out · `polled` both halves for `interop` · `server` listening, and a task for
+//! each connection · `error`.
 //!
 //! # Not here
 //! TLS.
@@ -34,6 +35,8 @@ mod input;
 mod lines;
 mod link;
 mod outlet;
+#[cfg(feature = "_polled")]
+mod polled;
 mod reader;
 mod reads;
 mod search;

@@ -73,6 +73,13 @@ impl StreamReader {
         (wait, &mut self.input)
     }
 
+    /// The same for a reader that is polled itself.
+    #[cfg(feature = "_polled")]
+    pub(super) fn standing_parts(&mut self) -> (Wait<'_>, &mut Input) {
+        let wait = self.connection.source().standing_wait(Direction::Read);
+        (wait, &mut self.input)
+    }
+
     pub(super) fn connection(&self) -> &Rc<Connection> {
         &self.connection
     }

@@ -22,6 +22,7 @@ use super::input::Input;
 use super::search::Match;
 use crate::io::ops::CALLS_A_POLL;
 use crate::kernel::source::Wait;
+use crate::sys::room::Room;
 
 const TWICE: &str = "this read is over: it was polled again";
 
@@ -45,7 +46,7 @@ impl Future for Read<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Read { wait, input, buf } = &mut *self;
-        input.poll_some(wait, cx, buf)
+        input.poll_some(wait, cx, &mut Room::of(buf))
     }
 }
 
@@ -91,7 +92,7 @@ impl Future for ReadExact<'_> {
                 return Poll::Pending;
             }
             calls += 1;
-            let rest = &mut this.buf[this.filled..];
+            let rest = &mut Room::of(&mut this.buf[this.filled..]);
             match ready!(this.input.poll_some(&mut this.wait, cx, rest)) {
                 Ok(0) => {
                     let partial = this.buf[..this.filled].to_vec();

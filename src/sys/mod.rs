@@ -35,6 +35,7 @@ pub(crate) mod options;
 pub(crate) mod per_process;
 pub(crate) mod pipe;
 pub(crate) mod process;
+pub(crate) mod room;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod transfer;

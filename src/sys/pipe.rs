@@ -25,6 +25,7 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use libc::{c_int, c_void};
 
+use super::room::Room;
 use super::socket::BUFFERS_MAX;
 use super::{check, count, faults};
 
@@ -41,11 +42,16 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((reader, writer))
 }
 
-/// Reads into `buf`; 0 is the end.
-pub(crate) fn read(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+/// Reads into `room`; 0 is the end.
+#[inline]
+pub(crate) fn read(fd: RawFd, room: &mut Room<'_>) -> io::Result<usize> {
     faults::at("read")?;
+    let (start, length) = room.rest();
     // SAFETY: Slices.
-    count(unsafe { libc::read(fd, buf.as_mut_ptr().cast::<c_void>(), buf.len()) })
+    let n = count(unsafe { libc::read(fd, start, length) })?;
+    // SAFETY: Filled.
+    unsafe { room.advance(n) };
+    Ok(n)
 }
 
 /// Reads behind what `into` holds, into the room that it has; 0 is the end, or there is no room.

@@ -12,6 +12,7 @@
 //! - **Numbers**: a descriptor comes in as a number that its owner, somewhere above, keeps
 //!   open. A wrong number makes a call fail or reach another descriptor; it touches no memory.
 //! - **Fresh**: a descriptor that a call returns is owned by nobody else.
+//! - **Filled**: a call that received `n` bytes has written the first `n` bytes of its memory.
 //!
 //! # Cost
 //! One system call each. An [`Address`] is 136 bytes, copied rarely.
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use libc::{c_int, c_void, socklen_t};
 
+use super::room::Room;
 use super::{check, count, faults};
 
 mod address;
@@ -199,10 +201,19 @@ pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
 
 /// Receives into `buf`, without waiting, whatever the socket's mode; 0 is the end of the stream.
 pub(crate) fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+    recv_into(fd, &mut Room::of(buf))
+}
+
+/// The same for memory that need not hold anything yet.
+#[inline]
+pub(crate) fn recv_into(fd: RawFd, room: &mut Room<'_>) -> io::Result<usize> {
     faults::at("recv")?;
-    let pointer = buf.as_mut_ptr().cast::<c_void>();
+    let (start, length) = room.rest();
     // SAFETY: Slices.
-    count(unsafe { libc::recv(fd, pointer, buf.len(), libc::MSG_DONTWAIT) })
+    let n = count(unsafe { libc::recv(fd, start, length, libc::MSG_DONTWAIT) })?;
+    // SAFETY: Filled.
+    unsafe { room.advance(n) };
+    Ok(n)
 }
 
 /// The same, and leaves the data where it is.
