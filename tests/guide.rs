@@ -8,6 +8,9 @@
 //! The code on the pages: rustdoc compiles and runs it. Methods of policies and child watchers,
 //! which Python takes away.
 
+#[path = "guide/attributes.rs"]
+mod attributes;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// asyncio's names by the version of Python that brought them; those of Windows are among the
@@ -143,6 +146,13 @@ fn from_asyncio_has_every_public_name_of_asyncio() {
         let missing = missing(&page, names);
         assert!(missing.is_empty(), "of Python {version}: {missing:?}");
     }
+}
+
+#[test]
+fn the_page_on_testing_shows_the_tests_that_run_here() {
+    let source = include_str!("guide/attributes.rs");
+    let (_header, code) = source.split_once("\n\n").expect("a header, then the code");
+    assert!(read("docs/guide/testing.md").contains(code));
 }
 
 #[test]
