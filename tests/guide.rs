@@ -155,6 +155,33 @@ fn the_page_on_testing_shows_the_tests_that_run_here() {
     assert!(read("docs/guide/testing.md").contains(code));
 }
 
+/// The anchor that rustdoc gives a heading.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let kept: String = heading.chars().filter(kept).collect();
+    kept.to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn links_within_a_page_lead_to_a_heading() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide");
+    let mut links = 0;
+    for entry in fs::read_dir(folder).expect("the pages have a folder") {
+        let path = entry.expect("it can be read").path();
+        let prose = prose(&fs::read_to_string(&path).expect("pages are UTF-8"));
+        let headings = prose.lines().filter(|line| line.starts_with('#'));
+        let anchors: BTreeSet<String> = headings
+            .map(|line| anchor(line.trim_start_matches(['#', ' '])))
+            .collect();
+        for link in prose.split("](#").skip(1) {
+            let link = link.split(')').next().unwrap_or_default();
+            assert!(anchors.contains(link), "{}: #{link}", path.display());
+            links += 1;
+        }
+    }
+    assert!(links > 20, "only {links} links found");
+}
+
 #[test]
 fn the_list_of_names_is_sorted_and_has_none_twice() {
     for (version, names) in NAMES {
