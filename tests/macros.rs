@@ -159,10 +159,7 @@ async fn r#loop() {
             async { 5 }.await
         };
     }
-    let n = loop {
-        break five!();
-    };
-    assert_eq!(n, 5)
+    assert_eq!(five!(), 5)
 }
 
 mod hygiene {
