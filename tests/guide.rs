@@ -8,6 +8,7 @@
 //! The code on the pages: rustdoc compiles and runs it. Methods of policies and child watchers,
 //! which Python takes away.
 
+#[cfg(feature = "macros")]
 #[path = "guide/attributes.rs"]
 mod attributes;
 
