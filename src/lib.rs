@@ -59,6 +59,9 @@ pub mod streams;
 )]
 pub mod interop;
 pub mod testing;
+// Floor 10
+#[cfg(doc)]
+pub mod guide;
 
 #[doc(inline)]
 pub use combinators::{
