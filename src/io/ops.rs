@@ -340,6 +340,10 @@ pub(crate) fn try_write(wait: &mut Wait<'_>, buf: &[u8]) -> Tried<usize> {
 
 /// The same from several buffers, in their order.
 pub(crate) fn try_write_vectored(wait: &mut Wait<'_>, bufs: &[IoSlice<'_>]) -> Tried<usize> {
+    // Often there is one: send(2) has no list to fetch.
+    if let [buf] = bufs {
+        return try_write(wait, buf);
+    }
     let given = total(bufs.iter().map(|buf| buf.len()));
     if given == 0 {
         return Ok(Some(0));
