@@ -390,12 +390,12 @@ impl Kernel {
     pub(super) fn drop_future(task: NonNull<Header>) {
         // SAFETY: Share: not given up yet.
         let header = unsafe { task.as_ref() };
-        let polling = (token::begin(task), leave_task());
-        let inside = trace::enter(header);
-        // SAFETY: no poll of this task is on the stack, and the loop has not let go.
-        let dropped = unsafe { cell::drop_task_future(task) };
-        drop(inside);
-        drop(polling);
+        let dropped = {
+            let _polling = (token::begin(task), leave_task());
+            let _inside = trace::enter(header);
+            // SAFETY: no poll of this task is on the stack, and the loop has not let go.
+            unsafe { cell::drop_task_future(task) }
+        };
         let Err(payload) = dropped else { return };
         if header.has_panicked() {
             report::panicked("a destructor panicked after its task had", None, payload);

@@ -51,7 +51,7 @@ use crate::task::{Carried, carry, trace};
 /// **Loses data**: once `f` has begun, its result. Before, **Loses place**.
 ///
 /// # asyncio
-/// `to_thread`. Differs: nothing begins before the first poll, and 40 threads are allowed.
+/// `to_thread`. Differs: 40 threads are allowed.
 ///
 /// ```
 /// petla::run(async {
