@@ -250,3 +250,28 @@ fn a_job_is_settled_up_to_the_run_that_ended_last() {
         assert!(world.settled.get() > START.parse().unwrap());
     });
 }
+
+#[test]
+fn at_the_end_missed_times_are_left_to_the_next_program() {
+    testing::run(async {
+        let world = Fake::new(async |_: &Job| {
+            seconds(600).await;
+            Ok(())
+        });
+        let mut jobs = jobs("*/10 * * * * UTC all:5 slow true", &world);
+        jobs[0].1 = "2026-11-23T11:35:00Z".parse().unwrap();
+        let stop = Event::new();
+        let end = async {
+            seconds(60).await;
+            stop.set();
+        };
+        let (ended, ()) = petla::gather!(run(&jobs, &world, &stop), end).await;
+        ended.unwrap();
+        let log = world.log.take();
+        assert_eq!(
+            log,
+            ["12:00:30 slow begins 11:40", "12:10:30 slow ends 11:40"]
+        );
+        assert_eq!(world.settled.get().to_string(), "2026-11-23T11:40:00Z");
+    });
+}
