@@ -147,11 +147,11 @@ fn the_time_ends_it_too() {
 fn a_main_ends_though_another_thread_holds_stdout_for_good() {
     let Some(mut command) = alone_command(|| {
         let (held, is_held) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
+        thread::spawn(move || {
             let _lock = std::io::stdout().lock();
             held.send(()).unwrap();
             loop {
-                std::thread::park();
+                thread::park();
             }
         });
         is_held.recv().unwrap();
@@ -171,7 +171,7 @@ fn a_main_ends_though_another_thread_holds_stdout_for_good() {
                 child.kill().unwrap();
                 break child.wait().unwrap();
             }
-            None => std::thread::yield_now(),
+            None => thread::yield_now(),
         }
     };
     assert_eq!(status.signal(), Some(SIGINT));
