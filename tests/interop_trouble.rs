@@ -169,7 +169,8 @@ fn a_socket_that_was_polled_on_a_closed_loop_is_polled_on_the_next() {
                 far.write_all(b"x").await
             };
             let (read, written) = petla::gather!(reading, writing).await;
-            (read.unwrap(), written.unwrap());
+            read.unwrap();
+            written.unwrap();
             assert_eq!(buf.filled(), b"x");
             assert!(poll_read(&mut near, &waker, &mut buf).is_pending());
         });
@@ -349,6 +350,7 @@ impl Future for Foreign {
 impl rt::Sleep for Foreign {}
 
 #[test]
+#[allow(clippy::async_yields_async)] // it goes to another loop
 fn a_timer_resets_sleeps_that_are_over_foreign_or_of_another_loop() {
     let timer = LoopTimer::new();
     let mut kept = petla::run(async move {
