@@ -4,7 +4,6 @@
 //! What a signal does to a run: `kernel::interrupt`.
 
 use std::future::Future;
-use std::io::Write;
 use std::panic::Location;
 
 use super::{EventLoop, RunError};
@@ -29,7 +28,5 @@ pub fn run_main<F: Future>(sigterm: bool, main: F) -> F::Output {
         Err(RunError::Terminated) => SIGTERM,
         Err(error) => panic!("the main task gave no value: {error}"),
     };
-    // A line that is not complete would be lost: a signal runs no exit handler.
-    let _ = std::io::stdout().flush();
     signal::end_process(number)
 }

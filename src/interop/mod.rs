@@ -25,6 +25,9 @@
 //!   nothing to do.
 //! - `poll_close` and `poll_shutdown` end the sending direction and nothing else, after what was
 //!   written. A pipe ends when it is dropped.
+//! - What can go on at once does so, without a hidden budget such as tokio's: a foreign loop that
+//!   never pauses (a copy, HTTP/2 from a peer that floods) is one long poll. Put a
+//!   [`yield_now`](crate::yield_now) between its steps, or a limit into it.
 //!
 //! # Not here
 //! Reading or writing through `&TcpStream`: two tasks would take each other's wake-ups. TLS,

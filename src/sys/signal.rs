@@ -31,7 +31,7 @@
 
 use std::mem::{self, MaybeUninit};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::{array, io};
 
@@ -177,12 +177,25 @@ fn with_installed<R>(number: c_int, f: impl FnOnce(&mut Installed) -> R) -> R {
     f(&mut actions[place(number)])
 }
 
-/// Ends the process by the signal's default action, whatever the present one is.
+/// What [`end_process`] ends the process by.
+static LAST: AtomicI32 = AtomicI32::new(0);
+
+/// Ends the process by the signal's default action, whatever the present one is, once the standard
+/// library has flushed stdout: it alone can see whether another thread holds that for good.
 pub(crate) fn end_process(number: c_int) -> ! {
+    LAST.store(number, Ordering::Relaxed);
+    // SAFETY: `die` takes and gives nothing; it is the first of the exit handlers to be called.
+    if unsafe { libc::atexit(die) } != 0 {
+        die();
+    }
+    std::process::exit(128 + number) // it is blocked: the code by which a shell would report it
+}
+
+extern "C" fn die() {
+    let number = LAST.load(Ordering::Relaxed);
     let _ = exchange(number, Some(&default_action()));
     // SAFETY: takes a number.
     unsafe { libc::raise(number) };
-    std::process::exit(128 + number) // it is blocked: the code by which a shell would report it
 }
 
 /// The handler: Async-signal-safe.

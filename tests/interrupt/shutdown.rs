@@ -1,12 +1,14 @@
 //! The example `graceful_shutdown`, from its first step to its exit code.
 
+use std::future::pending;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::send::{SIGINT, SIGTERM, kill};
+use super::send::{SIGINT, SIGTERM, kill, raise};
 use crate::common::{LONG, alone_command};
 
 #[path = "../../examples/graceful_shutdown.rs"]
@@ -139,4 +141,38 @@ fn the_time_ends_it_too() {
     let expected = "shutdown: the time is over\nshutdown: accepts nobody, 0 clients wait\n\
         shutdown: the workers have 5s\nshutdown: 0 clients were served\n";
     assert_eq!((&rest[..], code), (expected, Some(0)));
+}
+
+#[test]
+fn a_main_ends_though_another_thread_holds_stdout_for_good() {
+    let Some(mut command) = alone_command(|| {
+        let (held, is_held) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let _lock = std::io::stdout().lock();
+            held.send(()).unwrap();
+            loop {
+                thread::park();
+            }
+        });
+        is_held.recv().unwrap();
+        petla::__private::run_main(false, async {
+            raise(SIGINT);
+            pending::<()>().await
+        });
+    }) else {
+        return;
+    };
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let limit = Instant::now() + Duration::from_secs(10);
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if Instant::now() > limit => {
+                child.kill().unwrap();
+                break child.wait().unwrap();
+            }
+            None => thread::yield_now(),
+        }
+    };
+    assert_eq!(status.signal(), Some(SIGINT));
 }
