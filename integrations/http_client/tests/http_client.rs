@@ -33,7 +33,7 @@ fn answer_once(answer: impl Into<Vec<u8>>) -> SocketAddr {
     address
 }
 
-/// The exit code and what was printed.
+/// The exit code and what was printed. Lines of the two outputs may come in either order.
 fn client(arguments: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_petla-http-client"));
     command.args(arguments);
@@ -132,7 +132,7 @@ fn a_page_that_breaks_off_is_not_taken_for_a_whole_one() {
     let address = answer_once("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nonly this\n");
     let (code, text) = get(address, &[]);
     assert_eq!(code, 1);
-    assert!(text.contains("\n\nonly this\n"), "{text}");
+    assert!(text.lines().any(|line| line == "only this"), "{text}");
     assert!(text.contains("the page broke off after 10 bytes"), "{text}");
 }
 

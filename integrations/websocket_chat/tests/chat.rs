@@ -119,6 +119,25 @@ fn who_does_not_read_is_dropped_and_the_others_go_on() {
 }
 
 #[test]
+fn one_who_talks_without_a_pause_drops_nobody_who_reads() {
+    let server = Server::start(&[]);
+    petla::run(async {
+        let mut ada = Member::join(&server, "ada").await;
+        let mut bob = Member::join(&server, "bob").await;
+        assert_eq!(ada.hear().await["name"], "bob");
+        // Many more than a queue holds, and all of them there before anybody hears one.
+        for number in 0..1000 {
+            ada.say(&number.to_string()).await;
+        }
+        for member in [&mut ada, &mut bob] {
+            for number in 0..1000 {
+                assert_eq!(member.hear().await["text"], number.to_string());
+            }
+        }
+    });
+}
+
+#[test]
 fn who_gives_no_sign_of_life_is_dropped() {
     let server = Server::start(&["--ping", "0.2"]);
     petla::run(async {

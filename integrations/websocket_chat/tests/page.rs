@@ -37,11 +37,13 @@ impl Browser {
         let port = free_port();
         let found = Command::new("chromedriver").arg("--version").output();
         found.expect("chromedriver runs: install Debian's packages chromium and chromium-driver");
+        let profile = TempDir::new().unwrap();
         let mut command = Command::new("chromedriver");
-        command.arg(format!("--port={port}"));
+        command
+            .arg(format!("--port={port}"))
+            .env("TMPDIR", profile.path()); // for what the browser leaves behind
         let mut driver = Program::start(command);
         driver.wait_for_line("started successfully");
-        let profile = TempDir::new().unwrap();
         let arguments = [
             "--headless=new",
             "--no-sandbox", // which root has not
@@ -51,7 +53,7 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            &format!("--user-data-dir={}", profile.path().display()),
+            &format!("--user-data-dir={}/user", profile.path().display()),
         ];
         let options = json!({ "goog:chromeOptions": { "args": arguments } });
         let capabilities = json!({ "capabilities": { "alwaysMatch": options } });
