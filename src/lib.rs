@@ -59,6 +59,9 @@ pub mod streams;
 )]
 pub mod interop;
 pub mod testing;
+// Floor 10
+#[cfg(doc)]
+pub mod guide;
 
 #[doc(inline)]
 pub use combinators::{
@@ -87,8 +90,15 @@ pub use time::{
     yield_now,
 };
 
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+#[doc(inline)]
+pub use petla_macros::{main, test};
+
 #[doc(hidden)]
 pub mod __private {
     //! What the macros write out.
     pub use crate::combinators::{GatherTuple, gather_tuple, try_gather_tuple};
+    pub use crate::event_loop::run_main;
+    pub use crate::testing::{run_seeds, run_test};
 }

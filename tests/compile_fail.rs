@@ -43,7 +43,10 @@ fn programs_that_break_the_rules_are_refused_with_a_clear_message() {
         println!("skipped: the expected messages are those of {COMPILER}, this is {version}");
         return;
     }
-    trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/compile_fail/*.rs");
+    #[cfg(feature = "macros")]
+    cases.compile_fail("tests/compile_fail/macros/*.rs");
 }
 
 /// Questions about a type. Where the bound of an inherent constant holds, it wins over the trait's.

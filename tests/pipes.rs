@@ -331,7 +331,7 @@ fn an_end_for_a_child_blocks_and_the_other_end_does_not() {
         let theirs = writer.into_blocking_fd()?;
         assert!(!is_nonblocking(&theirs) && is_nonblocking(&reader));
         let (reader, writer) = pipe()?;
-        assert!(is_nonblocking(&reader.into_fd()) && is_nonblocking(&OwnedFd::from(writer)));
+        assert!(is_nonblocking(reader.into_fd()) && is_nonblocking(OwnedFd::from(writer)));
         Ok(())
     });
 }

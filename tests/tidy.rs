@@ -32,7 +32,7 @@ fn root() -> &'static Path {
 
 fn tree() -> Vec<Source> {
     let mut files = Vec::new();
-    for folder in ["src", "tests", "examples", "benches"] {
+    for folder in ["src", "tests", "examples", "benches", "macros"] {
         collect(&root().join(folder), &mut files);
     }
     assert!(

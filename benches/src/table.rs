@@ -119,6 +119,11 @@ pub fn main(figures: Vec<Figure>) {
 
 /// Prints what was measured on: processor, kernel, compiler, the peers' versions.
 pub fn print_machine(core: Option<usize>) {
+    print_machine_and(core, &PEERS);
+}
+
+/// The same with other peers: crates that the lock file has.
+pub fn print_machine_and(core: Option<usize>, peers: &[&str]) {
     let pinned = core.map_or("not pinned".into(), |core| format!("pinned to CPU {core}"));
     println!(
         "Machine: {}, {}, {}; {pinned}.",
@@ -126,7 +131,7 @@ pub fn print_machine(core: Option<usize>) {
         kernel(),
         compiler()
     );
-    println!("Peers: {}.", versions());
+    println!("Peers: {}.", versions(peers));
 }
 
 struct Options {
@@ -368,7 +373,8 @@ fn compiler() -> String {
     version.map_or("unknown rustc".into(), |version| version.trim().to_owned())
 }
 
-fn load_average() -> String {
+/// Of 1, 5 and 15 minutes.
+pub fn load_average() -> String {
     read("/proc/loadavg")
         .split(' ')
         .take(3)
@@ -377,16 +383,16 @@ fn load_average() -> String {
 }
 
 /// As the lock file has them.
-fn versions() -> String {
+fn versions(peers: &[&str]) -> String {
     let lock = read(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"));
     let version_of = |name: &str| {
         let entry = format!("name = \"{name}\"\nversion = \"");
         let (_, rest) = lock.split_once(&entry)?;
         Some(format!("{name} {}", rest.split('"').next()?))
     };
-    PEERS
-        .into_iter()
-        .filter_map(version_of)
+    peers
+        .iter()
+        .filter_map(|name| version_of(name))
         .collect::<Vec<_>>()
         .join(", ")
 }

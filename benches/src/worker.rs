@@ -75,6 +75,11 @@ impl Worker {
             }
         };
         command.args(arguments);
+        Worker::start_program(command)
+    }
+
+    /// Any program that answers in the same way.
+    pub fn start_program(mut command: Command) -> io::Result<Worker> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let (input, output) = (child.stdin.take(), child.stdout.take());

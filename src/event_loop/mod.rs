@@ -20,6 +20,7 @@ mod loop_handle;
 #[allow(unsafe_code)]
 mod models;
 mod remote_task;
+mod run_main;
 mod signals;
 mod workers;
 
@@ -36,6 +37,8 @@ pub use callback::CallHandle;
 pub use error::RunError;
 pub use loop_handle::{LoopClosed, LoopHandle};
 pub use remote_task::RemoteTask;
+#[doc(hidden)]
+pub use run_main::run_main;
 pub use workers::{Worker, Workers};
 
 use crate::error::JoinError;

@@ -27,7 +27,7 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::kernel::source::{Direction, Kind, Source, Wait};
+use crate::kernel::source::{Direction, Kind, Source, Tried, Wait};
 use crate::sys::room::Room;
 use crate::sys::{pipe, socket};
 
@@ -300,59 +300,63 @@ fn total(lengths: impl Iterator<Item = usize>) -> usize {
         .fold(0, usize::saturating_add)
 }
 
-/// Reads what is there; `WouldBlock` if that is nothing.
-pub(crate) fn try_read(wait: &mut Wait<'_>, buf: &mut [u8]) -> io::Result<usize> {
+/// Reads what is there.
+pub(crate) fn try_read(wait: &mut Wait<'_>, buf: &mut [u8]) -> Tried<usize> {
     try_fill(wait, &mut Room::of(buf))
 }
 
 /// The same into memory that need not hold anything yet.
 #[inline]
-pub(crate) fn try_fill(wait: &mut Wait<'_>, room: &mut Room<'_>) -> io::Result<usize> {
+pub(crate) fn try_fill(wait: &mut Wait<'_>, room: &mut Room<'_>) -> Tried<usize> {
     if room.left() == 0 {
-        return Ok(0);
+        return Ok(Some(0));
     }
     let kind = wait.kind();
-    let n = wait.try_io(|fd| match kind {
+    let tried = wait.try_io(|fd| match kind {
         Kind::Tcp | Kind::Socket => socket::recv_into(fd, room),
         Kind::File => pipe::read(fd, room),
     })?;
-    if n > 0 && room.left() > 0 {
+    if tried.is_some_and(|n| n > 0) && room.left() > 0 {
         wait.drained();
     }
-    Ok(n)
+    Ok(tried)
 }
 
-/// Writes what the descriptor takes at once; `WouldBlock` if that is nothing.
-pub(crate) fn try_write(wait: &mut Wait<'_>, buf: &[u8]) -> io::Result<usize> {
+/// Writes what the descriptor takes at once.
+pub(crate) fn try_write(wait: &mut Wait<'_>, buf: &[u8]) -> Tried<usize> {
     if buf.is_empty() {
-        return Ok(0);
+        return Ok(Some(0));
     }
     let kind = wait.kind();
-    let n = wait.try_io(|fd| match kind {
+    let tried = wait.try_io(|fd| match kind {
         Kind::Tcp | Kind::Socket => socket::send(fd, buf),
         Kind::File => pipe::write(fd, buf),
     })?;
-    if n < buf.len() {
+    if tried.is_some_and(|n| n < buf.len()) {
         wait.drained();
     }
-    Ok(n)
+    Ok(tried)
 }
 
 /// The same from several buffers, in their order.
-pub(crate) fn try_write_vectored(wait: &mut Wait<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+pub(crate) fn try_write_vectored(wait: &mut Wait<'_>, bufs: &[IoSlice<'_>]) -> Tried<usize> {
+    // Often there is one: send(2) has no list to fetch.
+    if let [buf] = bufs {
+        return try_write(wait, buf);
+    }
     let given = total(bufs.iter().map(|buf| buf.len()));
     if given == 0 {
-        return Ok(0);
+        return Ok(Some(0));
     }
     let kind = wait.kind();
-    let n = wait.try_io(|fd| match kind {
+    let tried = wait.try_io(|fd| match kind {
         Kind::Tcp | Kind::Socket => socket::send_vectored(fd, bufs),
         Kind::File => pipe::write_vectored(fd, bufs),
     })?;
-    if n < given {
+    if tried.is_some_and(|n| n < given) {
         wait.drained();
     }
-    Ok(n)
+    Ok(tried)
 }
 
 /// The error of a `read_exact` that met the end.

@@ -355,11 +355,12 @@ fn forget_after_fork() {
     token::forget_after_fork();
 }
 
-/// Hands a report to the loop's handler. A handler that panics or reports in turn is bypassed.
-fn to_handler(report: &Report<'_>) {
+/// Hands a report to the loop's handler, if there is one. A handler that panics or reports in turn
+/// is bypassed.
+fn to_handler(report: &Report<'_>) -> bool {
     let handler = Kernel::with(|kernel| kernel.handler.take()).flatten();
     let Some(mut handler) = handler else {
-        return report::to_stderr(report);
+        return false;
     };
     let survived = report::quietly(|| handler(report));
     // A handler that installed another one has had its say, and is dropped.
@@ -376,13 +377,14 @@ fn to_handler(report: &Report<'_>) {
         ));
         report::to_stderr(report);
     }
+    true
 }
 
 /// See [`Kernel::enter`].
 pub(crate) struct Entered<'a> {
     outer: *const Kernel,
     outer_is_loop: bool,
-    outer_handler: Option<fn(&Report<'_>)>,
+    outer_handler: Option<fn(&Report<'_>) -> bool>,
     _queue: token::Entered<'a>,
     _kernel: PhantomData<&'a Kernel>,
 }

@@ -11,7 +11,7 @@ use super::{Kernel, Phase};
 use crate::error::{Cancelled, JoinError, Reason};
 use crate::run_queue::{Ready, SLOT_BITS};
 use crate::task::cell::{self, fail_with_panic};
-use crate::task::{Birth, Flags, Header, Task, inherit, report, token};
+use crate::task::{Birth, Flags, Header, Task, inherit, report, token, trace};
 use crate::{context, wait_list};
 
 /// Deeper than this `spawn_eager` only spawns: each level is a frame of user code.
@@ -257,6 +257,8 @@ impl Kernel {
         cx: &mut Context<'_>,
     ) -> Result<bool, Box<dyn Any + Send>> {
         let _polling = token::begin(task);
+        // SAFETY: the loop, or the group, has not let go.
+        let _inside = trace::enter(unsafe { task.as_ref() });
         // SAFETY: no other poll of it is under way: the slot was taken out of the ring, or the
         // child out of its group. The loop, or the group, has not let go.
         catch_unwind(AssertUnwindSafe(|| unsafe { cell::poll_task(task, cx) }))
@@ -309,6 +311,7 @@ impl Kernel {
         let _polling = (token::begin(task), leave_task());
         // SAFETY: Share: not given up yet.
         let header = unsafe { task.as_ref() };
+        let _inside = trace::enter(header);
         let Some(mut will) = header.take_will() else {
             return true;
         };
@@ -385,13 +388,15 @@ impl Kernel {
     /// Drops the future with its task current. A destructor that panics makes the task a
     /// panicked one, unless it has panicked before: then the second panic is reported.
     pub(super) fn drop_future(task: NonNull<Header>) {
-        let polling = (token::begin(task), leave_task());
-        // SAFETY: no poll of this task is on the stack, and the loop has not let go.
-        let dropped = unsafe { cell::drop_task_future(task) };
-        drop(polling);
-        let Err(payload) = dropped else { return };
         // SAFETY: Share: not given up yet.
         let header = unsafe { task.as_ref() };
+        let dropped = {
+            let _polling = (token::begin(task), leave_task());
+            let _inside = trace::enter(header);
+            // SAFETY: no poll of this task is on the stack, and the loop has not let go.
+            unsafe { cell::drop_task_future(task) }
+        };
+        let Err(payload) = dropped else { return };
         if header.has_panicked() {
             report::panicked("a destructor panicked after its task had", None, payload);
         } else {

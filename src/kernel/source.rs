@@ -35,6 +35,9 @@ use crate::reactor::{SourceKey, WaiterId};
 use crate::sys::epoll::poll_now;
 use crate::task::token::wake_safely;
 
+/// What became of a call; `None`: it would block.
+pub(crate) type Tried<R> = io::Result<Option<R>>;
+
 /// What a descriptor is: which calls move its bytes, and how one sees that nothing is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -219,7 +222,8 @@ impl Source {
         direction: Direction,
         op: impl FnMut(RawFd) -> io::Result<R>,
     ) -> io::Result<R> {
-        self.wait(direction).try_io(op)
+        let tried = self.wait(direction).try_io(op)?;
+        tried.ok_or_else(|| ErrorKind::WouldBlock.into())
     }
 
     /// The last operation of this direction moved less than asked: nothing is left.
@@ -329,21 +333,22 @@ impl Wait<'_> {
     /// runs no code but `op`.
     ///
     /// # Errors
-    /// `WouldBlock`; those of `op`; on a loop that is not the source's.
+    /// Those of `op` but `WouldBlock`; on a loop that is not the source's.
     #[inline]
-    pub(crate) fn try_io<R>(
-        &mut self,
-        mut op: impl FnMut(RawFd) -> io::Result<R>,
-    ) -> io::Result<R> {
+    pub(crate) fn try_io<R>(&mut self, mut op: impl FnMut(RawFd) -> io::Result<R>) -> Tried<R> {
         if !self.source.may_be_ready(self.direction)? {
-            return Err(ErrorKind::WouldBlock.into());
+            return Ok(None);
         }
         // Where it is known to be ready nobody waits, this one neither.
         self.place = None;
         loop {
             match op(self.source.raw) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => return result,
+                Ok(done) => return Ok(Some(done)),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return Ok(None),
+                    ErrorKind::Interrupted => {}
+                    _ => return Err(error),
+                },
             }
         }
     }
@@ -354,11 +359,12 @@ impl Wait<'_> {
     pub(crate) fn or_park<R>(
         &mut self,
         cx: &mut Context<'_>,
-        tried: io::Result<R>,
+        tried: Tried<R>,
     ) -> Poll<io::Result<R>> {
         match tried {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.park(cx),
-            tried => Poll::Ready(tried),
+            Ok(Some(done)) => Poll::Ready(Ok(done)),
+            Ok(None) => self.park(cx),
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 
@@ -397,12 +403,10 @@ impl Wait<'_> {
             self.source.register(kernel)?;
         }
         let (home, key, direction) = (kernel.id, self.source.key(), self.direction);
-        let here = self
-            .place
-            .filter(|place| place.home == home && place.key == key);
-        let mut id = match self.standing {
-            true => Some(WaiterId::STANDING),
-            false => here.map(|place| place.id),
+        let mut id = match self.place {
+            _ if self.standing => Some(WaiterId::STANDING),
+            Some(place) if place.home == home && place.key == key => Some(place.id),
+            _ => None,
         };
         let waker = cx.waker().clone();
         let replaced = {

@@ -193,7 +193,7 @@ impl Drop for Buffer {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, Buffer, LARGE_BLOCK, SPARE, SPARE_LARGE, STOCK};
+    use super::{BLOCK, Buffer, LARGE_BLOCK, Room, SPARE, SPARE_LARGE, STOCK};
 
     fn spare() -> usize {
         SPARE.with_borrow(Vec::len)

@@ -36,7 +36,7 @@ use super::error::again;
 use super::link::Link;
 use super::server::Seat;
 use crate::io::ops::{CALLS_A_POLL, try_write, try_write_vectored};
-use crate::kernel::source::{Direction, Source, Wait};
+use crate::kernel::source::{Direction, Source, Tried, Wait};
 use crate::kernel::{self, Kernel};
 use crate::task::report;
 
@@ -376,16 +376,16 @@ impl Out {
 
     /// How much a call that sends at once has sent, if it may be made; `None` if the connection
     /// is lost.
-    fn send(&mut self, call: impl FnOnce() -> io::Result<usize>) -> Option<usize> {
+    fn send(&mut self, call: impl FnOnce() -> Tried<usize>) -> Option<usize> {
         if !self.unsent.is_empty() {
             return Some(0);
         }
         match call() {
-            Ok(n) => {
+            Ok(tried) => {
+                let n = tried.unwrap_or(0);
                 self.sent += n as u64;
                 Some(n)
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Some(0),
             Err(error) if error.raw_os_error().is_some() => {
                 self.fail(error);
                 None

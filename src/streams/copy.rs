@@ -141,9 +141,9 @@ impl Copy<'_> {
         let taken = if from.buffer.is_empty() {
             let call = |wait: &mut Wait<'_>| {
                 to.fill_unsent(|unsent| {
-                    let n = try_read(wait, unsent.whole_room(block))?;
-                    unsent.filled(n);
-                    Ok(n)
+                    let tried = try_read(wait, unsent.whole_room(block))?;
+                    unsent.filled(tried.unwrap_or(0));
+                    Ok(tried)
                 })
             };
             ready!(from.poll_past(&mut self.receiving, cx, call))?

@@ -18,7 +18,7 @@ use super::buffer::{BLOCK, Buffer};
 use super::error::{ReadError, again};
 use super::search::{Match, earliest, undecided};
 use crate::io::ops::{CALLS_A_POLL, poll_read, try_fill};
-use crate::kernel::source::Wait;
+use crate::kernel::source::{Tried, Wait};
 use crate::sys::room::Room;
 
 /// Room of a caller that is received into directly. Much less would make a call of the system for
@@ -131,7 +131,7 @@ impl Input {
         &mut self,
         wait: &mut Wait<'_>,
         cx: &mut Context<'_>,
-        call: impl FnOnce(&mut Wait<'_>) -> io::Result<usize>,
+        call: impl FnOnce(&mut Wait<'_>) -> Tried<usize>,
     ) -> Poll<io::Result<usize>> {
         debug_assert!(self.buffer.is_empty());
         if let Some(end) = self.ended() {

@@ -177,6 +177,14 @@ fn with_installed<R>(number: c_int, f: impl FnOnce(&mut Installed) -> R) -> R {
     f(&mut actions[place(number)])
 }
 
+/// Ends the process by the signal's default action, whatever the present one is.
+pub(crate) fn end_process(number: c_int) -> ! {
+    let _ = exchange(number, Some(&default_action()));
+    // SAFETY: takes a number.
+    unsafe { libc::raise(number) };
+    std::process::exit(128 + number) // it is blocked: the code by which a shell would report it
+}
+
 /// The handler: Async-signal-safe.
 extern "C" fn handle(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the address of this thread's `errno`, which is always valid.

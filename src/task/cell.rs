@@ -25,7 +25,7 @@ use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
 use super::header::{Birth, Flags, Header};
-use super::{pool, report, token};
+use super::{pool, report, token, trace};
 use crate::error::{JoinError, Panic};
 
 #[repr(C)]
@@ -223,7 +223,7 @@ pub(crate) unsafe fn finish(task: NonNull<Header>) {
         token::drop_safely(will);
     }
     // No foreign code between these two: whoever sees the task running finds it so.
-    let vars = header.retire();
+    let (vars, span) = (header.retire(), trace::take(header));
     header.set(Flags::DONE);
     if header.is(Flags::HANDLE) {
         // The waker may drop the handle, which frees the cell: not touched after this.
@@ -239,6 +239,7 @@ pub(crate) unsafe fn finish(task: NonNull<Header>) {
     if vars.is_some() {
         token::drop_safely(vars);
     }
+    span.close();
 }
 
 /// Ends a cell whose result nobody takes: reports an unseen failure, drops the output, frees.

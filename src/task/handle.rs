@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready};
 
 use super::header::{Flags, Header};
 use super::task_ref::{TaskId, TaskRef};
-use super::{cell, report, token};
+use super::{cell, report, token, trace};
 use crate::error::{Cancelled, JoinError, Reason};
 
 /// The handle of a task: awaits its result, cancels it, names it.
@@ -137,6 +137,7 @@ impl<T> Task<T> {
     /// `create_task(f(), name="reader")`.
     pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
         self.header().info().set_name(name.into());
+        trace::named(self.header());
         self
     }
 

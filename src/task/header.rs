@@ -17,12 +17,13 @@ use std::task::{Context, Poll, Waker};
 use super::cell::VTable;
 use super::task_ref::Info;
 use super::token;
+use super::trace::Kept;
 use super::vars::Vars;
 use crate::error::{Cancelled, JoinError};
 
 /// What a task is and was asked to be, one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Flags(u16);
+pub(crate) struct Flags(pub(super) u16); // 1 << 13 is a flag of `trace::spans`
 
 impl Flags {
     /// A new task: it has its future and a handle.
@@ -101,6 +102,8 @@ pub(super) struct Extra {
     pub(super) scope: Option<u32>,
     /// What is to run when it is cancelled.
     pub(super) will: Option<Box<dyn Will>>,
+    #[allow(dead_code, reason = "without the feature `tracing` it is nothing")]
+    pub(super) span: Kept,
 }
 
 /// What a task leaves to be run, in its name, when it is cancelled.
@@ -270,9 +273,12 @@ impl Header {
         })
     }
 
+    pub(super) fn given_name(&self) -> Option<Cow<'static, str>> {
+        self.if_extra(|extra| extra.info.as_ref()?.given_name())
+    }
+
     pub(super) fn name(&self) -> Cow<'static, str> {
-        let named = self.if_extra(|extra| extra.info.as_ref().map(|info| info.name()));
-        named.unwrap_or_else(|| default_name(self.id))
+        self.given_name().unwrap_or_else(|| default_name(self.id))
     }
 
     /// Asks for the task's end: a flag and a wake. `false` if it has ended. The first reason stays.

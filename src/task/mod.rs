@@ -31,6 +31,7 @@ mod pool;
 pub(crate) mod report;
 mod task_ref;
 pub(crate) mod token;
+pub mod trace;
 mod vars;
 
 pub(crate) use handle::Never;

@@ -1,6 +1,7 @@
 //! Reports of what nobody else will look at: unseen panics and errors, panicking callbacks.
 //!
-//! A report goes to the exception handler of the loop that runs on this thread, or to stderr.
+//! A report goes to the exception handler of the loop that runs on this thread, and is an event
+//! for `tracing` (`trace`). If neither listens it goes to stderr.
 //! The handler belongs to the loop, floors above: the kernel installs a plain function pointer
 //! here while a loop runs.
 //!
@@ -19,6 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::header::Header;
 use super::task_ref::TaskRef;
+use super::trace;
 use crate::error::Panic;
 
 /// What the exception handler of a loop is told.
@@ -54,7 +56,8 @@ impl Debug for Report<'_> {
     }
 }
 
-type Handler = fn(&Report<'_>);
+/// Hands a report to whoever listens; false if nobody does.
+type Handler = fn(&Report<'_>) -> bool;
 
 thread_local! {
     static HANDLER: Cell<Option<Handler>> = const { Cell::new(None) };
@@ -73,9 +76,10 @@ pub(crate) fn report(message: &str, task: Option<&TaskRef>, error: Option<&dyn D
             task,
             error,
         };
-        match HANDLER.get() {
-            Some(handler) => handler(&report),
-            None => to_stderr(&report),
+        let is_event = trace::event(&report);
+        let is_handled = HANDLER.get().is_some_and(|handler| handler(&report));
+        if !is_event && !is_handled {
+            to_stderr(&report);
         }
     });
 }

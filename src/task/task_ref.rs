@@ -14,6 +14,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use super::header::{Flags, Header, default_name};
+use super::trace;
 use crate::error::{Cancelled, Reason};
 
 /// The number of a task: unique in its loop, growing in the order of spawning.
@@ -49,11 +50,12 @@ impl Info {
         }
     }
 
-    pub(super) fn name(&self) -> Cow<'static, str> {
-        self.name
-            .borrow()
-            .clone()
-            .unwrap_or_else(|| default_name(self.id))
+    pub(super) fn given_name(&self) -> Option<Cow<'static, str>> {
+        self.name.borrow().clone()
+    }
+
+    fn name(&self) -> Cow<'static, str> {
+        self.given_name().unwrap_or_else(|| default_name(self.id))
     }
 
     pub(super) fn set_name(&self, name: Cow<'static, str>) {
@@ -130,6 +132,7 @@ impl TaskRef {
     /// Names the task.
     pub fn set_name(&self, name: impl Into<Cow<'static, str>>) {
         self.0.set_name(name.into());
+        self.header().into_iter().for_each(trace::named);
     }
 
     /// Where the task was spawned.

@@ -22,7 +22,7 @@ use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::header::Header;
-use super::{pool, report};
+use super::{pool, report, trace};
 use crate::mailbox;
 use crate::run_queue::{GENERATION_BITS, RunQueue, SLOT_BITS};
 
@@ -59,6 +59,7 @@ fn wake(data: *const ()) {
             if queue.wake(slot, generation) {
                 wake_parents(queue, slot);
             }
+            trace::woken(loop_index, slot, Some(generation));
         }
         _ => wake_token_elsewhere(data),
     }
@@ -66,18 +67,20 @@ fn wake(data: *const ()) {
 
 /// Goes on from the child in `slot`, which was woken, to its parent, which may be a child too.
 #[inline(never)]
-fn wake_parents(queue: &RunQueue<Header>, mut slot: u32) {
-    while let Some(parent) = queue.rouse(slot) {
-        let (loop_index, generation, parent_slot) = unpack(parent.data());
-        if !is_token(&parent) || loop_index != queue.loop_index() {
-            // Taken out of its block, so whatever it does there is none of ours.
-            return wake_foreign(parent);
-        }
-        if !queue.wake(parent_slot, generation) {
-            return;
-        }
-        slot = parent_slot;
+fn wake_parents(queue: &RunQueue<Header>, slot: u32) {
+    let Some(parent) = queue.rouse(slot) else {
+        return;
+    };
+    let (loop_index, generation, slot) = unpack(parent.data());
+    if !is_token(&parent) || loop_index != queue.loop_index() {
+        // Taken out of its block, so whatever it does there is none of ours.
+        return wake_foreign(parent);
     }
+    drop(parent);
+    if queue.wake(slot, generation) {
+        wake_parents(queue, slot); // a loop, unless spans are to be told
+    }
+    trace::woken(loop_index, slot, Some(generation));
 }
 
 /// Is it one of this crate's?
@@ -117,9 +120,11 @@ pub(super) fn wake_slot(loop_index: u16, slot: u32) {
 /// Wakes what lives in `slot` of this thread's loop.
 #[inline]
 pub(crate) fn wake_slot_of(queue: &RunQueue<Header>, slot: u32) {
+    let loop_index = queue.loop_index();
     if queue.wake_slot(slot) {
         wake_parents(queue, slot);
     }
+    trace::woken(loop_index, slot, None);
 }
 
 #[cold]
@@ -131,7 +136,7 @@ fn wake_elsewhere(loop_index: u16, slot: u32) {
 }
 
 #[inline(always)]
-fn queue<'a>() -> Option<&'a RunQueue<Header>> {
+pub(super) fn queue<'a>() -> Option<&'a RunQueue<Header>> {
     let queue = QUEUE.get();
     // SAFETY: Current. The reference is used and forgotten before any foreign code runs.
     unsafe { queue.as_ref() }

@@ -10,6 +10,7 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
+use super::VirtualClock;
 use super::run::{attempt, refuse_nesting, seed_from_environment};
 use crate::error::Panic;
 
@@ -127,7 +128,9 @@ fn failure(test: &impl AsyncFn(), seed: u64, at: &'static Location<'static>) -> 
     // Called inside the run, so that what the closure does before its first await is there too.
     let body = async { test().await };
     // The test starts anew with each seed; what it left half done it has made itself.
-    match catch_unwind(AssertUnwindSafe(|| attempt(Some(seed), body, at))) {
+    match catch_unwind(AssertUnwindSafe(|| {
+        attempt(VirtualClock::auto(), Some(seed), body, at)
+    })) {
         Ok(result) => result.err(),
         Err(payload) => Some(match Panic::new(payload).message() {
             Some(text) => text.to_owned(),

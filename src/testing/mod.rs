@@ -50,5 +50,7 @@ pub use blocked::{AllTasksBlocked, wait_all_tasks_blocked};
 pub use by_hand::{assert_pending, assert_ready, poll_once};
 pub use explorer::Explorer;
 pub use run::run;
+#[doc(hidden)]
+pub use run::{run_seeds, run_test};
 pub use sequencer::{At, Sequencer};
 pub use stream::{MemoryStream, Read, ReadExact, Write, WriteAll, stream_pair};

@@ -5,7 +5,9 @@
 
 use std::fmt::Write;
 use std::future::Future;
+use std::ops::Range;
 use std::panic::Location;
+use std::process::{ExitCode, Termination};
 
 use super::VirtualClock;
 use crate::event_loop::EventLoop;
@@ -48,10 +50,30 @@ const SEED: &str = "PETLA_SEED";
 #[track_caller]
 pub fn run<F: Future>(test: F) -> F::Output {
     refuse_nesting("testing::run()");
-    match attempt(seed_from_environment(), test, Location::caller()) {
+    run_test(VirtualClock::auto(), None, test)
+}
+
+/// [`run()`] by this clock; the seed, if there is one, wins over the environment's. For
+/// `#[petla::test]`.
+#[track_caller]
+pub fn run_test<F: Future>(clock: VirtualClock, seed: Option<u64>, test: F) -> F::Output {
+    refuse_nesting("a test");
+    let seed = seed.or_else(seed_from_environment);
+    match attempt(clock, seed, test, Location::caller()) {
         Ok(value) => value,
         Err(why) => panic!("{why}"),
     }
+}
+
+/// An [`Explorer`](super::Explorer) run of a test that may return what a `#[test]` may. For
+/// `#[petla::test]`.
+#[track_caller]
+pub fn run_seeds<T: Termination>(seeds: Range<u64>, test: impl AsyncFn() -> T) {
+    let checked = async || {
+        let code = test().await.report(); // which prints an error
+        assert!(code == ExitCode::SUCCESS, "the test returned a failure");
+    };
+    super::Explorer::new().seeds(seeds).run(checked);
 }
 
 #[track_caller]
@@ -78,13 +100,12 @@ pub(super) fn seed_from_environment() -> Option<u64> {
 /// One run of a test: what it gives, or why it ended without. Its panics go through.
 #[track_caller]
 pub(super) fn attempt<F: Future>(
+    clock: VirtualClock,
     seed: Option<u64>,
     test: F,
     at: &'static Location<'static>,
 ) -> Result<F::Output, String> {
-    let mut builder = EventLoop::builder()
-        .clock(VirtualClock::auto())
-        .stop_when_stuck();
+    let mut builder = EventLoop::builder().clock(clock).stop_when_stuck();
     if let Some(seed) = seed {
         builder = builder.seed(seed);
     }

@@ -25,7 +25,7 @@ use crate::pin::pinned;
 use crate::primitives::{AcquireToken, Shared};
 use crate::rt::Arc;
 use crate::sync::{CapacityLimiter, Token};
-use crate::task::{Carried, carry};
+use crate::task::{Carried, carry, trace};
 
 /// Runs `f` on another thread, where it may block or compute for long, once it is awaited.
 ///
@@ -51,7 +51,7 @@ use crate::task::{Carried, carry};
 /// **Loses data**: once `f` has begun, its result. Before, **Loses place**.
 ///
 /// # asyncio
-/// `to_thread`. Differs: nothing begins before the first poll, and 40 threads are allowed.
+/// `to_thread`. Differs: 40 threads are allowed.
 ///
 /// ```
 /// petla::run(async {
@@ -160,7 +160,8 @@ where
             _token: token,
             _pool: this.pool.clone(),
         };
-        let f = move || vars.with(f);
+        let span = trace::work(this.asked_at);
+        let f = move || span.run(|| vars.with(f));
         let waiter = waiter.clone();
         let (work, ticket) = job(f, seat, waiter, home, this.asked_at);
         *this.ticket = Some(ticket);

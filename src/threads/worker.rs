@@ -57,7 +57,8 @@ fn work_here() -> Option<StdArc<dyn Work>> {
 ///         tell.send("stopped")
 ///     });
 ///     assert!(timeout(Duration::from_millis(1), work).await.is_err());
-///     assert_eq!(told.recv(), Ok("stopped"));
+///     let end = told.recv(); // an error, if it was given up before a thread took it
+///     assert!(end == Ok("stopped") || end.is_err());
 /// });
 /// ```
 pub fn check_cancelled() -> Result<(), Cancelled> {

@@ -27,8 +27,8 @@
 //!
 //! # When a test dies
 //! A panic unwinds and drops the servers as usual. If the test's process is killed, a small shell
-//! beside each child, the [guard](Server), reads the end of a pipe, ends the child and removes the
-//! folder: that takes some seconds at most. Only the guard's own death leaves something behind.
+//! beside each child, its guard, reads the end of a pipe, ends the child and removes the folder:
+//! that takes some seconds at most. Only the guard's own death leaves something behind.
 //!
 //! # Not here
 //! Anything asynchronous: the tested programs have a loop, the testbed must not need it. TLS,

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use petla_testbed::{Program, Redis, free_port, wait_for};
+use petla_testbed::{Nats, Postgres, Program, RabbitMq, Redis, Server, free_port, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -36,33 +36,56 @@ fn a_server_that_cannot_start_shows_its_log() {
 
 /// This test's program is its own victim: the first time it only starts the second.
 #[test]
-fn a_server_ends_with_a_test_that_is_killed() {
+fn servers_end_with_a_test_that_is_killed() {
     if std::env::var_os("TESTBED_VICTIM").is_some() {
-        let redis = Redis::start();
-        let folder = redis.folder().display();
-        println!("\nredis {} {folder}", redis.port());
-        loop {
-            std::thread::park();
-        }
+        be_a_victim();
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args([
-            "a_server_ends_with_a_test_that_is_killed",
-            "--exact",
-            "--nocapture",
-        ])
+        .args(["servers_end_with_a_test_that_is_killed", "--exact"])
+        .args(["--nocapture"])
         .env("TESTBED_VICTIM", "1");
     let mut victim = Program::start(command);
-    let line = victim.wait_for_line("redis ");
-    let words: Vec<&str> = line.split(' ').collect();
-    let port: u16 = words[1].parse().unwrap();
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+    victim.wait_for_line("all are there");
+    let lines = victim.lines();
+    let servers: Vec<_> = lines.iter().filter_map(|line| server(line)).collect();
+    assert_eq!(servers.len(), 4);
+    let listens = |port| TcpStream::connect(("127.0.0.1", port)).is_ok();
+    assert!(servers.iter().all(|(port, _)| listens(*port)));
     victim.signal("KILL");
     assert_eq!(victim.wait_exit().code(), None);
-    wait_for("the end of the server and its folder", LIMIT, || {
-        TcpStream::connect(("127.0.0.1", port)).is_err() && !Path::new(words[2]).exists()
-    });
+    for (port, folder) in servers {
+        wait_for("the end of a server and its folder", LIMIT, || {
+            !listens(port) && !Path::new(folder).exists() && !is_mentioned(folder)
+        });
+    }
+}
+
+fn be_a_victim() -> ! {
+    let (postgres, redis) = (Postgres::start(), Redis::start());
+    let (rabbitmq, nats) = (RabbitMq::start(), Nats::start());
+    let servers: [&Server; 4] = [&postgres, &redis, &rabbitmq, &nats];
+    println!();
+    for server in servers {
+        println!("server {} {}", server.port(), server.folder().display());
+    }
+    println!("all are there");
+    loop {
+        std::thread::park();
+    }
+}
+
+fn server(line: &str) -> Option<(u16, &str)> {
+    let (port, folder) = line.strip_prefix("server ")?.split_once(' ')?;
+    Some((port.parse().ok()?, folder))
+}
+
+/// Is the folder in any process's environment? So it is in that of RabbitMQ's port mapper.
+fn is_mentioned(folder: &str) -> bool {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let texts = processes.filter_map(|process| fs::read(process.path().join("environ")).ok());
+    let mut texts = texts.map(|text| String::from_utf8_lossy(&text).into_owned());
+    texts.any(|text| text.contains(folder))
 }
 
 #[test]

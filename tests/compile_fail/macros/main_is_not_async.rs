@@ -1,0 +1,4 @@
+//! `main` without `async`.
+
+#[petla::main]
+fn main() {}

@@ -1,0 +1,4 @@
+//! `main` has no generics.
+
+#[petla::main]
+async fn main<'a>() {}

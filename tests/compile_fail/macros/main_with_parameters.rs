@@ -1,0 +1,4 @@
+//! `main` has no parameters.
+
+#[petla::main]
+async fn main(arguments: Vec<String>) {}
