@@ -9,6 +9,8 @@
 //! All are in files, so a server that restarts has them. Whoever publishes waits for the server's
 //! acknowledgement, and only then lets go of what it had. The client connects again by itself.
 
+use std::future::{Ready, ready};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -17,7 +19,7 @@ use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
 use async_nats::jetstream::{Context as JetStream, Message};
-use async_nats::{Client, ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use futures_util::StreamExt;
 use petla::{sleep, timeout};
 
@@ -52,7 +54,7 @@ impl Broker {
         let place = format!("{}:{}", address.host(), address.port());
         let mut settings = ConnectOptions::new()
             .reconnect_delay_callback(pause_before)
-            .event_callback(|event| async move { eprintln!("NATS: {event}") });
+            .event_callback(tell());
         // async-nats does not look for them in an address. As written there: `%40` is no `@`.
         if let (Some(user), Some(password)) = (address.username(), address.password()) {
             settings = settings.user_and_password(user.to_owned(), password.to_owned());
@@ -152,6 +154,18 @@ impl Broker {
     /// Sends what is still in the client's buffer.
     pub(crate) async fn close(self) {
         drop(timeout(ANSWER, self.client.flush()).await); // the server may be gone
+    }
+}
+
+/// What becomes of the connection, on standard error: all but its orderly begin and end.
+fn tell() -> impl Fn(Event) -> Ready<()> + Send + Sync {
+    let was_there = AtomicBool::new(false);
+    move |event| {
+        let begins = matches!(event, Event::Connected) && !was_there.swap(true, Relaxed);
+        if !begins && !matches!(event, Event::Closed) {
+            eprintln!("NATS: {event}"); // from tokio's thread
+        }
+        ready(())
     }
 }
 

@@ -4,11 +4,11 @@
 //! ```text
 //! $ cargo run -p petla-rabbitmq -- demo
 //! 300 jobs sent and confirmed
-//! worker-1 did 101 jobs
-//! worker-2 did 98 jobs
-//! worker-3 did 101 jobs
+//! worker-1 did 96 jobs
+//! worker-2 did 101 jobs
+//! worker-3 did 103 jobs
 //! 300 of 300 jobs done
-//! in 0.41 s
+//! in 0.63 s
 //! $ cargo run -p petla-rabbitmq -- worker        # in one terminal, or ten
 //! $ cargo run -p petla-rabbitmq -- producer      # in another
 //! ```
@@ -23,7 +23,7 @@
 //! What is no job goes there at once. SIGTERM lets a worker finish what it has.
 //!
 //! # How it runs
-//! lapin moves its bytes on threads of its own (its feature `smol`) and wakes the tasks here, all
+//! lapin moves its bytes on four threads of its own (its feature `smol`) and wakes the tasks here, all
 //! of which are on this one thread and need no `Send`. Read [`worker`] first.
 //!
 //! # Not here
