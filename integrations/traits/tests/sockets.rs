@@ -5,18 +5,26 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_util::{
     AsyncReadExt as FuturesRead, AsyncWriteExt as FuturesWrite, SinkExt, StreamExt,
 };
 use petla::io::pipe;
 use petla::net::{TcpListener, TcpStream, UnixStream};
-use petla::{EventLoop, gather, spawn};
+use petla::{EventLoop, gather, spawn, timeout};
 use tokio::io::{
     AsyncBufReadExt, AsyncRead, AsyncReadExt as TokioRead, AsyncWrite, AsyncWriteExt as TokioWrite,
     BufReader, ReadBuf, copy_bidirectional,
 };
 use tokio_util::codec::{Framed, LinesCodec};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Runs a test on a loop, and fails it if it hangs.
+fn within<T>(test: impl Future<Output = T>) -> T {
+    petla::run(timeout(LIMIT, test)).expect("it ends in time")
+}
 
 async fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -26,7 +34,7 @@ async fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
 
 #[test]
 fn tokio_copies_between_two_pairs_in_both_directions() {
-    petla::run(async {
+    within(async {
         let (client, mut front) = tcp_pair().await.unwrap();
         let (mut back, server) = UnixStream::pair().unwrap();
         let proxy = spawn(async move { copy_bidirectional(&mut front, &mut back).await });
@@ -52,7 +60,7 @@ fn tokio_copies_between_two_pairs_in_both_directions() {
 
 #[test]
 fn lines_and_frames_come_whole_however_they_are_cut() {
-    petla::run(async {
+    within(async {
         let (ours, theirs) = tcp_pair().await.unwrap();
         let writer = spawn(async move {
             for piece in ["fir", "st\nsec", "ond\n", "third"] {
@@ -79,7 +87,7 @@ fn lines_and_frames_come_whole_however_they_are_cut() {
 
 #[test]
 fn futures_io_reads_and_writes_sockets_and_pipes() {
-    petla::run(async {
+    within(async {
         let (mut ours, mut theirs) = tcp_pair().await.unwrap();
         FuturesWrite::write_all(&mut ours, b"one two")
             .await
@@ -122,7 +130,7 @@ fn read_once(stream: &mut UnixStream, buffer: &mut ReadBuf<'_>) -> Poll<io::Resu
 
 #[test]
 fn a_buffer_is_filled_from_where_it_stands() {
-    petla::run(async {
+    within(async {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         ours.write_all(b"abcdefgh").await.unwrap();
         let mut memory = [MaybeUninit::uninit(); 6];
@@ -152,7 +160,7 @@ fn a_buffer_is_filled_from_where_it_stands() {
 
 #[test]
 fn empty_buffers_move_nothing_and_do_not_wait() {
-    petla::run(async {
+    within(async {
         let (mut ours, mut theirs) = tcp_pair().await.unwrap();
         let none: &mut [u8] = &mut [];
         assert_eq!(FuturesRead::read(&mut theirs, none).await.unwrap(), 0);
@@ -171,7 +179,7 @@ fn empty_buffers_move_nothing_and_do_not_wait() {
 
 #[test]
 fn several_pieces_are_written_by_one_call_in_their_order() {
-    petla::run(async {
+    within(async {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         assert!(AsyncWrite::is_write_vectored(&ours));
         let pieces = ["one ", "", "two ", "three"].map(|text| IoSlice::new(text.as_bytes()));
@@ -185,7 +193,7 @@ fn several_pieces_are_written_by_one_call_in_their_order() {
 
 #[test]
 fn a_broken_connection_is_told_by_its_kind() {
-    petla::run(async {
+    within(async {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         drop(theirs);
         let error = TokioWrite::write(&mut ours, b"x").await.unwrap_err();
@@ -194,7 +202,7 @@ fn a_broken_connection_is_told_by_its_kind() {
         TokioWrite::shutdown(&mut ours).await.unwrap();
 
         let (mut ours, theirs) = tcp_pair().await.unwrap();
-        theirs.set_linger(Some(std::time::Duration::ZERO)).unwrap();
+        theirs.set_linger(Some(Duration::ZERO)).unwrap();
         drop(theirs);
         let mut buffer = [0; 1];
         let error = TokioRead::read(&mut ours, &mut buffer).await.unwrap_err();
@@ -204,10 +212,10 @@ fn a_broken_connection_is_told_by_its_kind() {
 
 #[test]
 fn a_socket_may_change_threads_until_it_has_waited_in_a_loop() {
-    let (ours, mut theirs) = petla::run(async { UnixStream::pair() }).unwrap();
+    let (ours, mut theirs) = within(async { UnixStream::pair() }).unwrap();
     let first = EventLoop::new().unwrap();
     let writer = std::thread::spawn(move || {
-        petla::run(async move {
+        within(async move {
             let mut ours = ours;
             TokioWrite::write_all(&mut ours, b"hello").await?;
             io::Result::Ok(ours)
@@ -227,7 +235,7 @@ fn a_socket_may_change_threads_until_it_has_waited_in_a_loop() {
     });
     read.unwrap().unwrap();
     let elsewhere = std::thread::spawn(move || {
-        petla::run(async move {
+        within(async move {
             let mut buffer = [0; 5];
             TokioRead::read(&mut theirs, &mut buffer).await
         })

@@ -20,9 +20,14 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// In two thousand reads, and in fewer writes, so that writers wait too.
 const TOTAL: usize = 300_000;
 
+/// Runs a test on a loop, and fails it if it hangs.
+fn within<T>(test: impl Future<Output = T>) -> T {
+    petla::run(timeout(LIMIT, test)).expect("it ends in time")
+}
+
 #[test]
 fn a_poll_that_is_dropped_loses_nothing_and_the_next_one_is_woken() {
-    petla::run(async {
+    within(async {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let mut buffer = [0; 8];
         {
@@ -48,7 +53,7 @@ fn a_poll_that_is_dropped_loses_nothing_and_the_next_one_is_woken() {
 
 #[test]
 fn a_reader_that_a_second_task_polls_wakes_the_second() {
-    petla::run(async {
+    within(async {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let first = spawn(async move {
             let mut theirs = theirs;
@@ -80,7 +85,7 @@ impl Wake for Flag {
 /// The waker of a poll stays behind, a future of petla's own waits beside it: both are woken.
 #[test]
 fn a_poll_and_an_ordinary_read_wait_beside_each_other() {
-    petla::run(async {
+    within(async {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let flag = Arc::new(Flag(false.into()));
         let waker = Waker::from(flag.clone());
@@ -211,7 +216,7 @@ async fn exchange(
 #[test]
 fn no_wake_up_of_a_socket_is_lost_however_often_who_polls_is_dropped() {
     for seed in 1..=5 {
-        petla::run(async {
+        within(async {
             exchange(UnixStream::pair().unwrap(), seed).await;
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let writer = TcpStream::connect(listener.local_addr().unwrap()).await;
@@ -224,14 +229,14 @@ fn no_wake_up_of_a_socket_is_lost_however_often_who_polls_is_dropped() {
 #[test]
 fn no_wake_up_of_a_pipe_is_lost_however_often_who_polls_is_dropped() {
     for seed in 1..=5 {
-        petla::run(async { exchange(pipe().unwrap(), seed).await });
+        within(async { exchange(pipe().unwrap(), seed).await });
     }
 }
 
 #[test]
 fn no_wake_up_of_a_stream_is_lost_however_often_who_polls_is_dropped() {
     for seed in 1..=5 {
-        petla::run(async {
+        within(async {
             let (reader, writer) = UnixStream::pair().unwrap();
             let (reader, _keeps_open) = reader.into_streams();
             let (_other_half, mut writer) = writer.into_streams();
