@@ -5,8 +5,8 @@
 //! $ cargo test -p petla-traits
 //! ```
 //!
-//! `sockets` is about sockets and pipes, `streams` about readers and writers with buffers, `waiting`
-//! about who is woken, `hyper_rt` about timers and the executor.
+//! `sockets` is about sockets and pipes, `streams` about readers and writers with buffers,
+//! `waiting` about who is woken, `hyper_rt` about timers and the executor.
 //!
 //! # Not here
 //! Code.
