@@ -22,8 +22,10 @@
 //! While PostgreSQL is away, clients get 503, and decisions that are made wait to be written.
 //!
 //! Ctrl-C and SIGTERM end it in order: nobody is accepted any more, requests and jobs have
-//! `--patience` seconds, and what is not done by then stays PENDING. Exit code 0; 1 if it cannot
-//! start. Options: `--port N`, `--delay SECONDS` for the model, `--workers N`, `--patience SECONDS`.
+//! `--patience` seconds, and what is not done by then stays PENDING. The exit code is 0, or 1 if it
+//! cannot start.
+//!
+//! Options: `--port N`, `--delay SECONDS` for the model, `--workers N`, `--patience SECONDS`.
 //!
 //! # Not here
 //! Several of these services on one table, which would take each other's jobs up (`redis_queue`

@@ -13,7 +13,9 @@
 //!
 //! # Not here
 //! A check of idle connections, a limit of their age. What a user sets for its session stays set;
-//! so does a transaction that it has begun other than by `Client::transaction`.
+//! so does a transaction that it has begun other than by `Client::transaction`. A query that `work`
+//! drops, by a `timeout` inside, runs on, and the next user waits for it: put the `timeout` around
+//! [`Pool::run`].
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
