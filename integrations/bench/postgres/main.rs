@@ -2,8 +2,8 @@
 //!
 //! `SELECT $1::int`, prepared once, on one connection over loopback: one after the other, and by a
 //! hundred tasks at once, which tokio-postgres sends without waiting for the answers before. The
-//! clients: tokio-postgres over petla's socket and over tokio's, and asyncpg on uvloop, which has no
-//! more than one query under way on a connection: its second row is missing.
+//! clients: tokio-postgres over petla's socket and over tokio's, and asyncpg on uvloop, which has
+//! no more than one query under way on a connection: its second row is missing.
 //!
 //! ```text
 //! $ cargo bench -p petla-integrations-bench --bench postgres -- petla --rounds 3

@@ -23,8 +23,8 @@
 //! What is no job goes there at once. SIGTERM lets a worker finish what it has.
 //!
 //! # How it runs
-//! lapin moves its bytes on four threads of its own (its feature `smol`) and wakes the tasks here, all
-//! of which are on this one thread and need no `Send`. Read [`worker`] first.
+//! lapin moves its bytes on four threads of its own (its feature `smol`) and wakes the tasks here,
+//! all of which are on this one thread and need no `Send`. Read [`worker`] first.
 //!
 //! # Not here
 //! A pause before the next attempt, priorities, jobs at a certain time: RabbitMQ has queues with a

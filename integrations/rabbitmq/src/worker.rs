@@ -48,8 +48,9 @@ impl<'a> Worker<'a> {
         let (mut told, stop) = (signals([SIGTERM, SIGINT])?, Rc::clone(&self.stop));
         drop(spawn(async move {
             told.next().await;
+            drop(told); // nobody listens any more
             println!("asked to stop");
-            stop.set(); // and nobody listens any more
+            stop.set();
         }));
         let mut connection = self.broker.connect().await?;
         loop {
