@@ -145,7 +145,9 @@ fn measure(
         elapsed: report.elapsed,
         used,
         // wrk begins the clock of a reply when the one before it came: no time, with many at once.
-        latencies: report.latencies.map(|time| (load.depth == 1).then_some(time)),
+        latencies: report
+            .latencies
+            .map(|time| (load.depth == 1).then_some(time)),
     })
 }
 
