@@ -9,8 +9,8 @@
 //! ```
 //!
 //! prints µs a command and the client's CPU time, user and system apart. Arguments: parts of
-//! clients' names, `--rounds N`, `--percent N` of the usual number of commands. Debian's Redis must be
-//! installed; it is started on a port of its own. Without `--bench` it is a test.
+//! clients' names, `--rounds N`, `--percent N` of the usual number of commands. Debian's Redis
+//! must be installed; it is started on a port of its own. Without `--bench` it is a test.
 //!
 //! One after the other, most of the time of a command is the waking of both sides; what differs
 //! between the clients is their CPU time.

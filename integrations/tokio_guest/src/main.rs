@@ -19,8 +19,8 @@
 //!
 //! Without the two lines the first use panics: "there is no reactor running, must be called from
 //! the context of a Tokio 1.x runtime". So it does if the context was entered as `let _ = ..`,
-//! which leaves it at once. The runtime must outlive the loop: shut down earlier, its timers panic and
-//! its sockets fail. Declared before the loop runs, as here, it is dropped after it.
+//! which leaves it at once. The runtime must outlive the loop: shut down earlier, its timers
+//! panic and its sockets fail. Declared before the loop runs, as here, it is dropped after it.
 //!
 //! Not here: `spawn_local`, which has no place to run. petla's `spawn` takes what is not `Send`.
 #![forbid(unsafe_code)]

@@ -1,8 +1,8 @@
 //! The page in a real browser: Chromium without a window, driven over the WebDriver protocol.
 //!
 //! Chromium and chromedriver are Debian's packages `chromium` and `chromium-driver`. The
-//! screenshots go to the folder that the environment variable `CHAT_SCREENSHOTS` names, and without it to a
-//! temporary one, which vanishes.
+//! screenshots go to the folder that the environment variable `CHAT_SCREENSHOTS` names, and
+//! without it to a temporary one, which vanishes.
 
 mod common;
 
