@@ -17,9 +17,9 @@
 //! workers something runs on a thread. The task of `main` has no name.
 //!
 //! console-subscriber's server runs on a thread of its own, with a tokio of its own. Without the
-//! flag it refuses to be built into a program, since tokio needs one like it to be seen; petla needs
-//! neither, so this program says what to do and ends with code 1. The flag is a compiler's, so
-//! every crate is compiled again with it: the other folder keeps those apart.
+//! flag it refuses to be built into a program, since tokio needs one like it to be seen; petla
+//! needs neither, so this program says what to do and ends with code 1. The flag is a compiler's,
+//! so every crate is compiled again with it: the other folder keeps those apart.
 //!
 //! # Not here
 //! The pages on resources: petla's timers, sockets and locks are not told to subscribers.

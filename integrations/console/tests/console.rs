@@ -24,7 +24,10 @@ struct Seen {
 impl Seen {
     /// The tasks one of whose fields is this text.
     fn named(&self, name: &str) -> Vec<(&Task, &Stats)> {
-        let is_text = |value: &Value| matches!(value, Value::StrVal(text) | Value::DebugVal(text) if text == name);
+        let is_text = |value: &Value| match value {
+            Value::StrVal(text) | Value::DebugVal(text) => text == name,
+            _ => false,
+        };
         let named = self.tasks.iter().filter(|(_, task)| {
             let values = task.fields.iter().filter_map(|field| field.value.as_ref());
             values.into_iter().any(is_text)
