@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
-use super::polled::{PollRead, PollWrite};
+use super::polled::{PollRead, PollWrite, write_methods};
 use crate::io::{PipeReader, PipeWriter};
 use crate::net::{TcpStream, UnixStream};
 use crate::streams::{StreamReader, StreamWriter};
@@ -32,29 +32,7 @@ macro_rules! write {
     ($($object:ident)*) => {$(
         #[cfg_attr(docsrs, doc(cfg(feature = "futures-io")))]
         impl AsyncWrite for $object {
-            fn poll_write(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                PollWrite::poll_write(&mut *self, cx, &[IoSlice::new(buf)])
-            }
-
-            fn poll_write_vectored(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                PollWrite::poll_write(&mut *self, cx, bufs)
-            }
-
-            fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                PollWrite::poll_flush(&mut *self, cx)
-            }
-
-            fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                PollWrite::poll_end(&mut *self, cx)
-            }
+            write_methods!(poll_close);
         }
     )*};
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use ::hyper::rt;
 
-use super::polled::{PollRead, PollWrite};
+use super::polled::{PollRead, PollWrite, write_methods};
 use crate::kernel::spawn;
 use crate::net::{TcpStream, UnixStream};
 use crate::sys::room::Room;
@@ -122,35 +122,10 @@ macro_rules! read_and_write {
 
         #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
         impl rt::Write for $object {
-            fn poll_write(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                PollWrite::poll_write(&mut *self, cx, &[IoSlice::new(buf)])
-            }
+            write_methods!(poll_shutdown);
 
             fn is_write_vectored(&self) -> bool {
                 true
-            }
-
-            fn poll_write_vectored(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                PollWrite::poll_write(&mut *self, cx, bufs)
-            }
-
-            fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                PollWrite::poll_flush(&mut *self, cx)
-            }
-
-            fn poll_shutdown(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-            ) -> Poll<io::Result<()>> {
-                PollWrite::poll_end(&mut *self, cx)
             }
         }
     )*};

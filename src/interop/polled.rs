@@ -121,3 +121,34 @@ impl PollWrite for StreamWriter {
         StreamWriter::poll_end(self, cx)
     }
 }
+
+/// The writing methods that all three traits have, but for the name of the last.
+macro_rules! write_methods {
+    ($end:ident) => {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            PollWrite::poll_write(&mut *self, cx, &[IoSlice::new(buf)])
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            PollWrite::poll_write(&mut *self, cx, bufs)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            PollWrite::poll_flush(&mut *self, cx)
+        }
+
+        fn $end(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            PollWrite::poll_end(&mut *self, cx)
+        }
+    };
+}
+
+pub(super) use write_methods;

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
-use super::polled::{PollRead, PollWrite};
+use super::polled::{PollRead, PollWrite, write_methods};
 use crate::io::{PipeReader, PipeWriter};
 use crate::net::{TcpStream, UnixStream};
 use crate::streams::{StreamReader, StreamWriter};
@@ -50,35 +50,10 @@ macro_rules! write {
     ($($object:ident)*) => {$(
         #[cfg_attr(docsrs, doc(cfg(feature = "tokio-io")))]
         impl AsyncWrite for $object {
-            fn poll_write(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                PollWrite::poll_write(&mut *self, cx, &[IoSlice::new(buf)])
-            }
-
-            fn poll_write_vectored(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                PollWrite::poll_write(&mut *self, cx, bufs)
-            }
+            write_methods!(poll_shutdown);
 
             fn is_write_vectored(&self) -> bool {
                 true
-            }
-
-            fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                PollWrite::poll_flush(&mut *self, cx)
-            }
-
-            fn poll_shutdown(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-            ) -> Poll<io::Result<()>> {
-                PollWrite::poll_end(&mut *self, cx)
             }
         }
     )*};
