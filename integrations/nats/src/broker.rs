@@ -22,8 +22,7 @@ use async_nats::jetstream::{Context as JetStream, Message};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use futures_util::StreamExt;
 use petla::{sleep, timeout};
-
-use crate::options::Options;
+use petla_jobs::Options;
 
 /// For a connection to be made.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -34,68 +34,51 @@
 #![forbid(unsafe_code)]
 
 mod broker;
-mod demo;
-mod job;
-mod options;
 mod producer;
 mod worker;
 
-use std::env;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use petla::EventLoop;
-use petla::event_loop::RunError;
+use petla_jobs::{Mode, Number, Options, Program, demo, on_loop, report};
 
 use broker::Broker;
-use options::{Mode, Options, USAGE};
-use producer::{Producer, report};
-use worker::Worker;
+use producer::Producer;
+use worker::{ACK_WAIT, Worker};
+
+const PROGRAM: Program = Program {
+    name: "petla-nats",
+    server: "server",
+    url_variable: "NATS_URL",
+    url: "nats://127.0.0.1:4222",
+    numbers: &[Number {
+        option: ACK_WAIT,
+        usage: "  --ack-wait N     for how many seconds a job waits for a silent worker (5); \
+            the first one decides\n",
+        default: 5,
+    }],
+};
 
 /// Was everything done?
 async fn run(options: &Options) -> Result<bool> {
     let broker = Broker::connect(options).await?;
+    let produce = || Producer::new(&broker, options).run();
     let all_done = match options.mode {
-        Mode::Producer => report(&Producer::new(&broker, options).run().await?),
-        Mode::Worker => Worker::new(&broker, options).run().await.map(|()| true)?,
-        Mode::Demo => demo::run(&broker, options).await?,
+        Mode::Producer => report(&produce().await?),
+        Mode::Worker => Worker::new(&broker, options)?.run().await.map(|()| true)?,
+        Mode::Demo => demo(&PROGRAM, options, produce()).await?,
     };
     broker.close().await;
     Ok(all_done)
 }
 
-/// The exit code: 0 if all was done, 1 if a job was given up, or what a shell expects of signals.
-fn exit_code(options: &Options) -> Result<u8> {
-    // The two lines: tokio's thread, and its context on this one, until this function ends.
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let tokio = builder.worker_threads(1).enable_all().build();
-    let tokio = tokio.context("tokio's thread does not start")?;
-    let _context = tokio.enter();
-
-    let event_loop = EventLoop::builder().sigint(true).sigterm(true).build()?;
-    let ended = event_loop.run_until_complete(run(options));
-    event_loop.close()?;
-    match ended {
-        Ok(all_done) => Ok(if all_done? { 0 } else { 1 }),
-        Err(RunError::Interrupted) => Ok(130),
-        Err(RunError::Terminated) => Ok(143),
-        Err(other) => Err(other.into()),
-    }
-}
-
 fn main() -> ExitCode {
-    let options = match Options::parse(env::args().skip(1)) {
-        Ok(options) => options,
-        Err(error) => {
-            eprintln!("{error:#}\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    exit_code(&options).map_or_else(
-        |error| {
-            eprintln!("petla-nats: {error:#}");
-            ExitCode::FAILURE
-        },
-        ExitCode::from,
-    )
+    PROGRAM.main(|options| {
+        // The two lines: tokio's thread, and its context on this one, until this function ends.
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let tokio = builder.worker_threads(1).enable_all().build();
+        let tokio = tokio.context("tokio's thread does not start")?;
+        let _context = tokio.enter();
+        on_loop(run(options))
+    })
 }

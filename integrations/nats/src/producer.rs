@@ -1,19 +1,15 @@
 //! Sends jobs, and waits until each has a result, whatever becomes of the connection.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::process;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::message::PublishMessage;
 use petla::{gather, try_gather};
+use petla_jobs::{Job, Options, Outcome, Outcomes, name_of_run};
 
 use crate::broker::{Broker, Trouble, take};
-use crate::job::{Job, Outcome};
-use crate::options::Options;
 
 /// How many jobs are on their way to the server at once, and results from there.
 const IN_FLIGHT: usize = 100;
@@ -25,26 +21,17 @@ pub(crate) struct Producer<'a> {
     jobs: Vec<Job>,
     /// Without a result for so long, there are no workers.
     patience: Duration,
-    outcomes: RefCell<BTreeMap<u64, Outcome>>,
-    duplicates: Cell<usize>,
+    outcomes: Outcomes,
 }
 
 impl<'a> Producer<'a> {
     pub(crate) fn new(broker: &'a Broker, options: &Options) -> Producer<'a> {
-        let job = |id| Job {
-            id,
-            n: 1000 + id,
-            millis: options.millis,
-            fail: options.fail,
-        };
-        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         Producer {
             broker,
-            run: format!("{}-{}", process::id(), now.as_micros()),
-            jobs: (1..=options.jobs).map(job).collect(),
+            run: name_of_run(),
+            jobs: options.jobs_to_send().collect(),
             patience: options.patience,
-            outcomes: RefCell::default(),
-            duplicates: Cell::new(0),
+            outcomes: Outcomes::default(),
         }
     }
 
@@ -52,11 +39,7 @@ impl<'a> Producer<'a> {
     pub(crate) async fn run(self) -> Result<BTreeMap<u64, Outcome>> {
         let results = self.broker.results_of(&self.run).await?;
         try_gather!(self.send(), self.collect(&results)).await?;
-        let twice = self.duplicates.get();
-        if twice > 0 {
-            println!("{twice} results came twice, and were taken once");
-        }
-        Ok(self.outcomes.into_inner())
+        Ok(self.outcomes.finish())
     }
 
     async fn send(&self) -> Result<()> {
@@ -84,7 +67,7 @@ impl<'a> Producer<'a> {
 
     async fn collect(&self, results: &PullConsumer) -> Result<()> {
         let (mut trouble, mut last) = (Trouble::default(), Instant::now());
-        while self.outcomes.borrow().len() < self.jobs.len() {
+        while self.outcomes.count() < self.jobs.len() {
             let messages = match take(results, IN_FLIGHT).await {
                 Ok(messages) => messages,
                 Err(error) => {
@@ -100,7 +83,7 @@ impl<'a> Producer<'a> {
             }
             for message in &messages {
                 match serde_json::from_slice::<Outcome>(&message.payload) {
-                    Ok(outcome) => self.note(outcome),
+                    Ok(outcome) => self.outcomes.note(outcome),
                     Err(error) => eprintln!("what came is no result: {error}"),
                 }
             }
@@ -109,25 +92,4 @@ impl<'a> Producer<'a> {
         }
         Ok(())
     }
-
-    /// The first result of a job counts.
-    fn note(&self, outcome: Outcome) {
-        match self.outcomes.borrow_mut().entry(outcome.id) {
-            Entry::Vacant(place) => drop(place.insert(outcome)),
-            Entry::Occupied(_) => self.duplicates.set(self.duplicates.get() + 1),
-        }
-    }
-}
-
-/// Prints what became of the jobs; was each of them done?
-pub(crate) fn report(outcomes: &BTreeMap<u64, Outcome>) -> bool {
-    let mut done = 0;
-    for outcome in outcomes.values() {
-        match &outcome.result {
-            Ok(_) => done += 1,
-            Err(error) => println!("job {} was given up: {error}", outcome.id),
-        }
-    }
-    println!("{done} of {} jobs done", outcomes.len());
-    done == outcomes.len()
 }

@@ -20,13 +20,13 @@ use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{AckKind, Message};
 use petla::local::Event;
-use petla::signal::{SIGINT, SIGTERM, signals};
-use petla::{select, sleep, spawn, try_gather};
+use petla::{select, sleep, try_gather};
+use petla_jobs::{Job, Options, Outcome, asked_to_stop, work};
 
 use crate::broker::{Broker, Trouble, take};
-use crate::job::{Job, Outcome, work};
-use crate::options::Options;
 
+/// The option for how long a job waits for a worker that is silent.
+pub(crate) const ACK_WAIT: &str = "--ack-wait";
 /// After so many deliveries a job is given up.
 const ATTEMPTS: u64 = 5;
 /// How many jobs a worker has at once.
@@ -44,25 +44,18 @@ pub(crate) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(crate) fn new(broker: &'a Broker, options: &'a Options) -> Worker<'a> {
-        Worker {
+    pub(crate) fn new(broker: &'a Broker, options: &'a Options) -> Result<Worker<'a>> {
+        Ok(Worker {
             broker,
             name: &options.name,
-            ack_wait: options.ack_wait,
-            stop: Rc::new(Event::new()),
+            ack_wait: Duration::from_secs(options.number(ACK_WAIT)),
+            stop: asked_to_stop()?,
             done: Cell::new(0),
-        }
+        })
     }
 
     /// Ends after SIGTERM or SIGINT, when what it has is done. The second signal ends it at once.
     pub(crate) async fn run(&self) -> Result<()> {
-        let (mut told, stop) = (signals([SIGTERM, SIGINT])?, Rc::clone(&self.stop));
-        drop(spawn(async move {
-            told.next().await;
-            drop(told); // nobody listens any more
-            println!("asked to stop");
-            stop.set();
-        }));
         let jobs = self.broker.jobs(self.ack_wait).await?;
         println!("{} is ready", self.name);
         try_gather((0..HANDS).map(|_| self.hand(&jobs))).await?;

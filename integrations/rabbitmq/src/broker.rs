@@ -17,8 +17,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::AMQPUri;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use petla::{sleep, timeout};
-
-use crate::options::Options;
+use petla_jobs::Options;
 
 /// After so many deliveries a job is given up.
 pub(crate) const ATTEMPTS: u64 = 5;

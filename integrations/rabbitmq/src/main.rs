@@ -35,63 +35,43 @@
 #![forbid(unsafe_code)]
 
 mod broker;
-mod demo;
-mod job;
-mod options;
 mod producer;
 mod worker;
 
-use std::env;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use petla::EventLoop;
-use petla::event_loop::RunError;
+use petla_jobs::{Mode, Options, Program, demo, on_loop, report};
 
 use broker::Broker;
-use options::{Mode, Options, USAGE};
-use producer::{Producer, report};
+use producer::Producer;
 use worker::Worker;
+
+const PROGRAM: Program = Program {
+    name: "petla-rabbitmq",
+    server: "broker",
+    url_variable: "AMQP_URL",
+    url: "amqp://guest:guest@127.0.0.1:5672/%2f",
+    numbers: &[],
+};
 
 /// Was everything done?
 async fn run(options: &Options) -> Result<bool> {
     let broker = Broker::new(options)?;
+    let produce = || Producer::new(&broker, options).run();
     match options.mode {
-        Mode::Producer => Ok(report(&Producer::new(&broker, options).run().await?)),
-        Mode::Worker => Worker::new(&broker, &options.name)
-            .run()
-            .await
-            .map(|()| true),
-        Mode::Demo => demo::run(&broker, options).await,
-    }
-}
-
-/// The exit code: 0 if all was done, 1 if a job was given up, or what a shell expects of signals.
-fn exit_code(options: &Options) -> Result<u8> {
-    let event_loop = EventLoop::builder().sigint(true).sigterm(true).build()?;
-    let ended = event_loop.run_until_complete(run(options));
-    event_loop.close()?;
-    match ended {
-        Ok(all_done) => Ok(if all_done? { 0 } else { 1 }),
-        Err(RunError::Interrupted) => Ok(130),
-        Err(RunError::Terminated) => Ok(143),
-        Err(other) => Err(other.into()),
+        Mode::Producer => Ok(report(&produce().await?)),
+        Mode::Worker => {
+            let worker = Worker::new(&broker, &options.name)?;
+            worker.run().await.map(|()| true)
+        }
+        Mode::Demo => {
+            broker.connect().await?; // before there are workers that fail
+            demo(&PROGRAM, options, produce()).await
+        }
     }
 }
 
 fn main() -> ExitCode {
-    let options = match Options::parse(env::args().skip(1)) {
-        Ok(options) => options,
-        Err(error) => {
-            eprintln!("{error:#}\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    exit_code(&options).map_or_else(
-        |error| {
-            eprintln!("petla-rabbitmq: {error:#}");
-            ExitCode::FAILURE
-        },
-        ExitCode::from,
-    )
+    PROGRAM.main(|options| on_loop(run(options)))
 }

@@ -1,12 +1,10 @@
 //! Sends jobs, and waits until each has a result, through as many connections as it takes.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
-use std::process;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
@@ -14,10 +12,9 @@ use lapin::options::{BasicAckOptions, BasicConsumeOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, Consumer};
 use petla::{timeout, try_gather};
+use petla_jobs::{Job, Options, Outcome, Outcomes, name_of_run};
 
 use crate::broker::{Broker, is_final, publish};
-use crate::job::{Job, Outcome};
-use crate::options::Options;
 
 /// How many jobs are on their way to the broker at once.
 const IN_FLIGHT: usize = 100;
@@ -32,28 +29,19 @@ pub(crate) struct Producer<'a> {
     /// What the broker has not confirmed. Sent again if the connection is lost; the broker may
     /// have had it already, and then the job is done twice.
     unconfirmed: RefCell<BTreeMap<u64, Job>>,
-    outcomes: RefCell<BTreeMap<u64, Outcome>>,
-    duplicates: Cell<usize>,
+    outcomes: Outcomes,
 }
 
 impl<'a> Producer<'a> {
     pub(crate) fn new(broker: &'a Broker, options: &Options) -> Producer<'a> {
-        let job = |id| Job {
-            id,
-            n: 1000 + id,
-            millis: options.millis,
-            fail: options.fail,
-        };
-        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        let run = format!("{}-{}", process::id(), now.as_micros());
+        let jobs = options.jobs_to_send().map(|job| (job.id, job));
         Producer {
             broker,
-            results: format!("{}.results.{run}", options.queue),
+            results: format!("{}.results.{}", options.queue, name_of_run()),
             count: options.jobs as usize,
             patience: options.patience,
-            unconfirmed: RefCell::new((1..=options.jobs).map(|id| (id, job(id))).collect()),
-            outcomes: RefCell::default(),
-            duplicates: Cell::new(0),
+            unconfirmed: RefCell::new(jobs.collect()),
+            outcomes: Outcomes::default(),
         }
     }
 
@@ -68,11 +56,7 @@ impl<'a> Producer<'a> {
             }
         }
         connection.close(200, "all is done".into()).await.ok(); // it may be lost by now
-        let twice = self.duplicates.get();
-        if twice > 0 {
-            println!("{twice} results came twice, and were taken once");
-        }
-        Ok(self.outcomes.into_inner())
+        Ok(self.outcomes.finish())
     }
 
     /// Goes on with what is left, on one connection.
@@ -113,21 +97,13 @@ impl<'a> Producer<'a> {
         Ok(())
     }
 
-    /// The first result of a job counts.
-    fn note(&self, outcome: Outcome) {
-        match self.outcomes.borrow_mut().entry(outcome.id) {
-            Entry::Vacant(place) => drop(place.insert(outcome)),
-            Entry::Occupied(_) => self.duplicates.set(self.duplicates.get() + 1),
-        }
-    }
-
     async fn collect(&self, mut results: Consumer) -> Result<()> {
-        while self.outcomes.borrow().len() < self.count {
+        while self.outcomes.count() < self.count {
             let next = timeout(self.patience, results.next()).await;
             let next = next.map_err(|_| NoWorker(self.patience))?;
             let delivery = next.context("the broker sends no more results")??;
             match serde_json::from_slice::<Outcome>(&delivery.data) {
-                Ok(outcome) => self.note(outcome),
+                Ok(outcome) => self.outcomes.note(outcome),
                 Err(error) => eprintln!("what came is no result: {error}"),
             }
             delivery.ack(BasicAckOptions::default()).await?;
@@ -147,16 +123,3 @@ impl Display for NoWorker {
 }
 
 impl Error for NoWorker {}
-
-/// Prints what became of the jobs; was each of them done?
-pub(crate) fn report(outcomes: &BTreeMap<u64, Outcome>) -> bool {
-    let mut done = 0;
-    for outcome in outcomes.values() {
-        match &outcome.result {
-            Ok(_) => done += 1,
-            Err(error) => println!("job {} was given up: {error}", outcome.id),
-        }
-    }
-    println!("{done} of {} jobs done", outcomes.len());
-    done == outcomes.len()
-}

@@ -17,11 +17,10 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection};
 use petla::local::Event;
-use petla::signal::{SIGINT, SIGTERM, signals};
-use petla::{TaskGroup, select, spawn};
+use petla::{TaskGroup, select};
+use petla_jobs::{Job, Outcome, asked_to_stop, work};
 
 use crate::broker::{ATTEMPTS, Broker, is_final, publish};
-use crate::job::{Job, Outcome, work};
 
 /// How many jobs a worker has at once. The broker sends no more before one is acknowledged.
 const PREFETCH: u16 = 4;
@@ -34,24 +33,17 @@ pub(crate) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(crate) fn new(broker: &'a Broker, name: &'a str) -> Worker<'a> {
-        Worker {
+    pub(crate) fn new(broker: &'a Broker, name: &'a str) -> Result<Worker<'a>> {
+        Ok(Worker {
             broker,
             name,
-            stop: Rc::new(Event::new()),
+            stop: asked_to_stop()?,
             done: Cell::new(0),
-        }
+        })
     }
 
     /// Ends after SIGTERM or SIGINT, when what it has is done. The second signal ends it at once.
     pub(crate) async fn run(&self) -> Result<()> {
-        let (mut told, stop) = (signals([SIGTERM, SIGINT])?, Rc::clone(&self.stop));
-        drop(spawn(async move {
-            told.next().await;
-            drop(told); // nobody listens any more
-            println!("asked to stop");
-            stop.set();
-        }));
         let mut connection = self.broker.connect().await?;
         loop {
             match self.serve(&connection).await {

@@ -16,27 +16,30 @@ const N_MAX: u64 = 1_000_000;
 
 /// What a producer wants to know.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Job {
+pub struct Job {
     /// The producer's own number; one that comes twice is one job.
-    pub(crate) id: u64,
+    pub id: u64,
     /// How many primes are below this?
-    pub(crate) n: u64,
+    pub n: u64,
     /// How long the work waits for somebody else, as most work does.
     #[serde(default)]
-    pub(crate) millis: u64,
+    pub millis: u64,
     /// How many attempts fail on purpose.
     #[serde(default)]
-    pub(crate) fail: u64,
+    pub fail: u64,
 }
 
 /// What became of it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Outcome {
-    pub(crate) id: u64,
-    pub(crate) worker: String,
+pub struct Outcome {
+    /// The job's.
+    pub id: u64,
+    /// The name of who did it.
+    pub worker: String,
     /// How often it was given to a worker; 1 if nothing went wrong.
-    pub(crate) attempt: u64,
-    pub(crate) result: Result<u64, String>,
+    pub attempt: u64,
+    /// What came of the work, or why it was given up.
+    pub result: Result<u64, String>,
 }
 
 fn primes_below(n: u64) -> u64 {
@@ -49,7 +52,7 @@ fn primes_below(n: u64) -> u64 {
 
 /// The work. Put yours here: it may be cancelled at each `.await`, and is done again if its worker
 /// dies.
-pub(crate) async fn work(job: &Job, attempt: u64) -> Result<u64> {
+pub async fn work(job: &Job, attempt: u64) -> Result<u64> {
     ensure!(job.n <= N_MAX, "n is {}, more than {N_MAX}", job.n);
     sleep(Duration::from_millis(job.millis)).await;
     ensure!(attempt > job.fail, "attempt {attempt} was told to fail");

@@ -9,35 +9,40 @@ use anyhow::{Context, Result, ensure};
 use petla::gather;
 use petla::process::{Child, Command};
 
-use crate::broker::Broker;
-use crate::options::Options;
-use crate::producer::{Producer, report};
+use crate::{Options, Outcome, Program, report};
 
 /// For a worker to finish what it has.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// This program again. Dropped early, it is killed, and its jobs are another worker's.
-fn start_worker(options: &Options, name: &str) -> Result<Child> {
-    let program = env::current_exe().context("which program is this?")?;
-    let mut command = Command::new(program);
+fn start_worker(program: &Program, options: &Options, name: &str) -> Result<Child> {
+    let path = env::current_exe().context("which program is this?")?;
+    let mut command = Command::new(path);
     command
-        .args(["worker", "--queue", &options.queue, "--name", name])
-        .env("AMQP_URL", &options.url)
+        .args(options.for_workers())
+        .args(["--name", name])
+        .env(program.url_variable, &options.url)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .kill_on_drop(true);
     command.spawn().context("a worker does not start")
 }
 
-pub(crate) async fn run(broker: &Broker, options: &Options) -> Result<bool> {
-    broker.connect().await?; // before there are workers that fail
+/// Starts the workers, then lets `produce` send jobs and wait. Was everything done?
+pub async fn demo(
+    program: &Program,
+    options: &Options,
+    produce: impl Future<Output = Result<BTreeMap<u64, Outcome>>>,
+) -> Result<bool> {
     let names: Vec<String> = (1..=options.workers)
         .map(|n| format!("worker-{n}"))
         .collect();
-    let workers = names.iter().map(|name| start_worker(options, name));
+    let workers = names
+        .iter()
+        .map(|name| start_worker(program, options, name));
     let workers: Vec<Child> = workers.collect::<Result<_>>()?;
     let begin = Instant::now();
-    let outcomes = Producer::new(broker, options).run().await?;
+    let outcomes = produce.await?;
     let took = begin.elapsed().as_secs_f64();
     let ends = gather(workers.iter().map(|worker| worker.stop(GRACE))).await;
 
