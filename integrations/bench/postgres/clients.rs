@@ -7,13 +7,10 @@ use std::rc::Rc;
 
 use anyhow::{Context as _, bail, ensure};
 use petla_bench::runtimes::{Petla, Runtime, TokioCurrentThread, TokioLocal};
-use petla_integrations_bench::client::{Plan, measure};
+use petla_integrations_bench::client::{Plan, Run, measure};
 use petla_integrations_bench::sockets::Connects;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls, Statement};
-
-/// Connects to the URL and measures.
-type Run = fn(&str, Plan) -> anyhow::Result<()>;
 
 /// All of them, by name.
 pub(crate) const CLIENTS: [(&str, Run); 3] = [

@@ -1,6 +1,6 @@
 """INCR one after the other, by redis-py on uvloop.
 
-Usage: client.py --client NAME PORT 1 EACH CPU. Prints nanoseconds, user and system CPU time.
+Usage: client.py --client NAME URL 1 EACH CPU. Prints nanoseconds, user and system CPU time.
 Started by the benchmark `redis`.
 
 Not here: several commands at once on one connection, which redis-py has only as a batch.
@@ -20,8 +20,8 @@ async def commands(client, each):
         await client.incr("counter")
 
 
-async def main(port, each):
-    client = redis.asyncio.Redis(host="127.0.0.1", port=port, single_connection_client=True)
+async def main(url, each):
+    client = redis.asyncio.Redis.from_url(url, single_connection_client=True)
     await commands(client, max(1, each // 10))
     counter = int(await client.get("counter"))
     start, before = time.perf_counter_ns(), resource.getrusage(resource.RUSAGE_SELF)
@@ -33,6 +33,6 @@ async def main(port, each):
     await client.aclose()
 
 
-_, _, _, port, _, each, cpu = sys.argv
+_, _, _, url, _, each, cpu = sys.argv
 os.sched_setaffinity(0, {int(cpu)})
-uvloop.run(main(int(port), int(each)))
+uvloop.run(main(url, int(each)))

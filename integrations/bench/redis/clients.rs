@@ -5,15 +5,15 @@
 
 use std::net::Ipv4Addr;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use petla_bench::runtimes::{Petla, Runtime, TokioCurrentThread, TokioLocal};
-use petla_integrations_bench::client::{Plan, measure};
+use petla_integrations_bench::client::{Plan, Run, measure};
 use petla_integrations_bench::sockets::Connects;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands as _, AsyncConnectionConfig, RedisConnectionInfo};
-
-/// Connects to the port and measures.
-type Run = fn(u16, Plan) -> anyhow::Result<()>;
+use redis::{
+    AsyncCommands as _, AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo as _,
+    RedisConnectionInfo,
+};
 
 /// All of them, by name.
 pub(crate) const CLIENTS: [(&str, Run); 3] = [
@@ -22,7 +22,11 @@ pub(crate) const CLIENTS: [(&str, Run); 3] = [
     (TokioCurrentThread::NAME, run::<TokioCurrentThread>),
 ];
 
-fn run<R: Connects>(port: u16, plan: Plan) -> anyhow::Result<()> {
+fn run<R: Connects>(url: &str, plan: Plan) -> anyhow::Result<()> {
+    let server = url.into_connection_info()?;
+    let &ConnectionAddr::Tcp(_, port) = server.addr() else {
+        bail!("no host and port: {url}");
+    };
     R::block_on(async move {
         let stream = R::connect((Ipv4Addr::LOCALHOST, port).into()).await?;
         let (info, config) = (RedisConnectionInfo::default(), AsyncConnectionConfig::new());

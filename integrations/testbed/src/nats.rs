@@ -1,9 +1,8 @@
 //! `nats-server` with JetStream, whose streams are in files, so that a restart finds them.
 
-use std::ops::{Deref, DerefMut};
 use std::process::Command;
 
-use crate::server::{Place, Recipe, Server, ask, find_program};
+use crate::server::{Place, Recipe, Server, ask, derefs_to_server, find_program};
 
 /// NATS with JetStream on a port of its own.
 #[derive(Debug)]
@@ -66,16 +65,4 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-impl Deref for Nats {
-    type Target = Server;
-
-    fn deref(&self) -> &Server {
-        &self.server
-    }
-}
-
-impl DerefMut for Nats {
-    fn deref_mut(&mut self) -> &mut Server {
-        &mut self.server
-    }
-}
+derefs_to_server!(Nats);

@@ -5,13 +5,12 @@
 //! to all, as `/tmp` is.
 
 use std::fs;
-use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::server::{Place, Recipe, Server, ask, find_program};
+use crate::server::{Place, Recipe, Server, ask, derefs_to_server, find_program};
 
 const PACKAGE: &str = "postgresql";
 
@@ -170,16 +169,4 @@ fn as_owner(program: &Path, owner: Option<(u32, u32)>) -> Command {
     command
 }
 
-impl Deref for Postgres {
-    type Target = Server;
-
-    fn deref(&self) -> &Server {
-        &self.server
-    }
-}
-
-impl DerefMut for Postgres {
-    fn deref_mut(&mut self) -> &mut Server {
-        &mut self.server
-    }
-}
+derefs_to_server!(Postgres);

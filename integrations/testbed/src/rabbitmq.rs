@@ -6,12 +6,11 @@
 //! machine starts one for everybody; here one runs as another child, on another port.
 
 use std::fs;
-use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::server::{Place, Recipe, Running, Server, ask, find_program};
+use crate::server::{Place, Recipe, Running, Server, ask, derefs_to_server, find_program};
 use crate::wait::{free_port, wait_for};
 
 const PACKAGE: &str = "rabbitmq-server";
@@ -121,16 +120,4 @@ fn write_files(folder: &Path, port: u16) {
     write("enabled_plugins", "[].\n");
 }
 
-impl Deref for RabbitMq {
-    type Target = Server;
-
-    fn deref(&self) -> &Server {
-        &self.server
-    }
-}
-
-impl DerefMut for RabbitMq {
-    fn deref_mut(&mut self) -> &mut Server {
-        &mut self.server
-    }
-}
+derefs_to_server!(RabbitMq);

@@ -1,9 +1,8 @@
 //! `redis-server`, with an append-only file, so that a restart finds its data.
 
-use std::ops::{Deref, DerefMut};
 use std::process::Command;
 
-use crate::server::{Place, Recipe, Server, ask, find_program};
+use crate::server::{Place, Recipe, Server, ask, derefs_to_server, find_program};
 
 const PACKAGE: &str = "redis-server";
 
@@ -81,16 +80,4 @@ impl Redis {
     }
 }
 
-impl Deref for Redis {
-    type Target = Server;
-
-    fn deref(&self) -> &Server {
-        &self.server
-    }
-}
-
-impl DerefMut for Redis {
-    fn deref_mut(&mut self) -> &mut Server {
-        &mut self.server
-    }
-}
+derefs_to_server!(Redis);

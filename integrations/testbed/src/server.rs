@@ -255,3 +255,24 @@ pub(crate) fn ask(port: u16, request: &[u8]) -> io::Result<Vec<u8>> {
     answer.truncate(length);
     Ok(answer)
 }
+
+/// A kind of server is a [`Server`], in its field `server`.
+macro_rules! derefs_to_server {
+    ($kind:ident) => {
+        impl std::ops::Deref for $kind {
+            type Target = Server;
+
+            fn deref(&self) -> &Server {
+                &self.server
+            }
+        }
+
+        impl std::ops::DerefMut for $kind {
+            fn deref_mut(&mut self) -> &mut Server {
+                &mut self.server
+            }
+        }
+    };
+}
+
+pub(crate) use derefs_to_server;
