@@ -56,10 +56,7 @@ pub(crate) fn read(fd: RawFd, room: &mut Room<'_>) -> io::Result<usize> {
 
 /// Reads behind what `into` holds, into the room that it has; 0 is the end, or there is no room.
 pub(crate) fn read_into_room(fd: RawFd, into: &mut Vec<u8>) -> io::Result<usize> {
-    faults::at("read")?;
-    let room = into.spare_capacity_mut();
-    // SAFETY: Slices; the kernel only writes to the room.
-    let n = count(unsafe { libc::read(fd, room.as_mut_ptr().cast::<c_void>(), room.len()) })?;
+    let n = read(fd, &mut Room::new(into.spare_capacity_mut()))?;
     // SAFETY: Filled; and `n` is at most the room behind `len`.
     unsafe { into.set_len(into.len() + n) };
     Ok(n)

@@ -23,7 +23,6 @@ pub(crate) struct Room<'a> {
 }
 
 impl<'a> Room<'a> {
-    #[cfg(any(feature = "tokio-io", feature = "hyper"))]
     pub(crate) fn new(memory: &'a mut [MaybeUninit<u8>]) -> Room<'a> {
         Room { memory, filled: 0 }
     }

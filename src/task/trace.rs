@@ -2,21 +2,11 @@
 //!
 //! Each task has a span that tokio-console understands, and what a loop reports becomes an event.
 //! Turned on in `Cargo.toml`, `petla = { version = "0.1", features = ["tracing"] }`, and by a
-//! subscriber that is installed before the loop runs:
-//!
-//! ```ignore
-//! let level = tracing::Level::TRACE; // the spans' level; reports are WARN and ERROR
-//! tracing_subscriber::fmt().with_max_level(level).init();
-//! petla::run(serve());
-//! ```
-//!
-//! or, for [tokio-console](https://docs.rs/console-subscriber), whose server has a thread and a
-//! tokio of its own. It must be built with `RUSTFLAGS="--cfg console_without_tokio_unstable"`.
-//!
-//! ```ignore
-//! console_subscriber::init();
-//! petla::run(serve());
-//! ```
+//! subscriber that is installed before the loop runs: `tracing_subscriber::fmt()`, say, with the
+//! level TRACE for spans, or WARN for reports alone; or `console_subscriber::init()` for
+//! [tokio-console](https://docs.rs/console-subscriber), whose server has a thread and a tokio of its
+//! own, and must be built with `RUSTFLAGS="--cfg console_without_tokio_unstable"`. The program
+//! `integrations/console` does that.
 //!
 //! | what | name or target, level | fields |
 //! | --- | --- | --- |
