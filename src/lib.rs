@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(docsrs, doc(auto_cfg(hide(feature = "_polled"))))]
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!("petla runs on 64-bit Linux only: it is built on epoll and on 64-bit wakers");
@@ -53,10 +54,6 @@ pub mod signal;
 pub mod streams;
 // Floor 9
 #[cfg(feature = "_polled")]
-#[cfg_attr(
-    docsrs,
-    doc(cfg(any(feature = "futures-io", feature = "tokio-io", feature = "hyper")))
-)]
 pub mod interop;
 pub mod testing;
 // Floor 10
@@ -91,7 +88,6 @@ pub use time::{
 };
 
 #[cfg(feature = "macros")]
-#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 #[doc(inline)]
 pub use petla_macros::{main, test};
 

@@ -14,7 +14,6 @@ use crate::sys::room::Room;
 
 macro_rules! read {
     ($($object:ident)*) => {$(
-        #[cfg_attr(docsrs, doc(cfg(feature = "futures-io")))]
         impl AsyncRead for $object {
             fn poll_read(
                 mut self: Pin<&mut Self>,
@@ -30,7 +29,6 @@ macro_rules! read {
 
 macro_rules! write {
     ($($object:ident)*) => {$(
-        #[cfg_attr(docsrs, doc(cfg(feature = "futures-io")))]
         impl AsyncWrite for $object {
             write_methods!(poll_close);
         }
@@ -40,7 +38,6 @@ macro_rules! write {
 read!(TcpStream UnixStream PipeReader StreamReader);
 write!(TcpStream UnixStream PipeWriter StreamWriter);
 
-#[cfg_attr(docsrs, doc(cfg(feature = "futures-io")))]
 impl AsyncBufRead for StreamReader {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         self.get_mut().poll_buffered(cx)

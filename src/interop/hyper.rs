@@ -28,7 +28,6 @@ use crate::time::{Sleep, now, sleep, sleep_until};
 /// # Panics
 /// [`execute`](rt::Executor::execute) does, where no loop runs.
 #[doc(alias("TokioExecutor", "SmolExecutor"))]
-#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct LoopExecutor;
@@ -57,7 +56,6 @@ where
 /// # Panics
 /// A sleep of it does when it is polled where no loop runs.
 #[doc(alias("TokioTimer", "SmolTimer"))]
-#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct LoopTimer;
@@ -90,7 +88,6 @@ impl rt::Timer for LoopTimer {
     }
 }
 
-#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 impl rt::Sleep for Sleep {}
 
 fn read_into(
@@ -109,7 +106,6 @@ fn read_into(
 
 macro_rules! read_and_write {
     ($($object:ident)*) => {$(
-        #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
         impl rt::Read for $object {
             fn poll_read(
                 mut self: Pin<&mut Self>,
@@ -120,7 +116,6 @@ macro_rules! read_and_write {
             }
         }
 
-        #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
         impl rt::Write for $object {
             write_methods!(poll_shutdown);
 

@@ -33,7 +33,6 @@ fn read_into(
 
 macro_rules! read {
     ($($object:ident)*) => {$(
-        #[cfg_attr(docsrs, doc(cfg(feature = "tokio-io")))]
         impl AsyncRead for $object {
             fn poll_read(
                 mut self: Pin<&mut Self>,
@@ -48,7 +47,6 @@ macro_rules! read {
 
 macro_rules! write {
     ($($object:ident)*) => {$(
-        #[cfg_attr(docsrs, doc(cfg(feature = "tokio-io")))]
         impl AsyncWrite for $object {
             write_methods!(poll_shutdown);
 
@@ -62,7 +60,6 @@ macro_rules! write {
 read!(TcpStream UnixStream PipeReader StreamReader);
 write!(TcpStream UnixStream PipeWriter StreamWriter);
 
-#[cfg_attr(docsrs, doc(cfg(feature = "tokio-io")))]
 impl AsyncBufRead for StreamReader {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         self.get_mut().poll_buffered(cx)
