@@ -37,9 +37,9 @@ impl Files {
         Program::start(command)
     }
 
-    /// So that every job has missed times.
+    /// So that every job of [`daily`] has missed one time.
     fn were_settled_yesterday(&self, names: &[&str]) {
-        let yesterday = Timestamp::now() - SignedDuration::from_hours(26);
+        let yesterday = Timestamp::now() - SignedDuration::from_hours(24);
         let lines = names.iter().map(|name| format!("{yesterday} {name}\n"));
         fs::write(self.path("state"), lines.collect::<String>()).unwrap();
     }
@@ -49,6 +49,13 @@ impl Files {
         let line = text.lines().find(|line| line.ends_with(name))?;
         line.split(' ').next()?.parse().ok()
     }
+}
+
+/// The fields of a time each day that was half a day ago and comes again in half a day, whatever
+/// the hour is now: none comes while a test runs.
+fn daily() -> String {
+    let time = Timestamp::now() - SignedDuration::from_hours(12);
+    time.strftime("%-M %-H * * * UTC").to_string()
 }
 
 #[track_caller]
@@ -125,11 +132,12 @@ fn check_shows_the_next_times_of_each_job() {
 
 #[test]
 fn what_was_missed_while_the_program_did_not_run_is_made_up_for() {
-    let files = Files::new(
-        "0 0 * * * UTC once once echo did $CRON_TIME\n\
-         0 0 * * * UTC skip never echo did what it must not\n\
-         0 0 * * * UTC once bad echo trouble >&2; exit 3",
-    );
+    let daily = daily();
+    let files = Files::new(&format!(
+        "{daily} once once echo did $CRON_TIME\n\
+         {daily} skip never echo did what it must not\n\
+         {daily} once bad echo trouble >&2; exit 3",
+    ));
     files.were_settled_yesterday(&["once", "never", "bad"]);
     let mut program = files.start(&["--state", "state"]);
     program.wait_for_lines("once: ends", 1);
@@ -158,7 +166,10 @@ fn what_was_missed_while_the_program_did_not_run_is_made_up_for() {
 
 #[test]
 fn a_run_that_has_begun_may_end() {
-    let files = Files::new("0 0 * * * UTC once slow read -r line < go; echo went on");
+    let files = Files::new(&format!(
+        "{} once slow read -r line < go; echo went on",
+        daily()
+    ));
     files.were_settled_yesterday(&["slow"]);
     let pipe = Command::new("mkfifo").arg(files.path("go")).status();
     assert!(pipe.unwrap().success());
@@ -174,7 +185,7 @@ fn a_run_that_has_begun_may_end() {
 
 #[test]
 fn a_run_that_does_not_end_is_killed_and_missed() {
-    let files = Files::new("0 0 * * * UTC once slow sleep 1000 & echo $!; wait");
+    let files = Files::new(&format!("{} once slow sleep 1000 & echo $!; wait", daily()));
     files.were_settled_yesterday(&["slow"]);
     let settled = files.settled("slow");
     let mut program = files.start(&["--state", "state", "--grace", "0"]);
