@@ -14,7 +14,7 @@ use lapin::{BasicProperties, Channel, Connection, Consumer};
 use petla::{timeout, try_gather};
 use petla_jobs::{Job, Options, Outcome, Outcomes, name_of_run};
 
-use crate::broker::{Broker, is_final, publish};
+use crate::broker::{Broker, acknowledge, is_final, publish};
 
 /// How many jobs are on their way to the broker at once.
 const IN_FLIGHT: usize = 100;
@@ -106,7 +106,7 @@ impl<'a> Producer<'a> {
                 Ok(outcome) => self.outcomes.note(outcome),
                 Err(error) => eprintln!("what came is no result: {error}"),
             }
-            delivery.ack(BasicAckOptions::default()).await?;
+            acknowledge(delivery.ack(BasicAckOptions::default())).await?;
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use petla::local::Event;
 use petla::{TaskGroup, select};
 use petla_jobs::{Job, Outcome, asked_to_stop, work};
 
-use crate::broker::{ATTEMPTS, Broker, is_final, publish};
+use crate::broker::{ATTEMPTS, Broker, acknowledge, is_final, publish};
 
 /// How many jobs a worker has at once. The broker sends no more before one is acknowledged.
 const PREFETCH: u16 = 4;
@@ -124,7 +124,7 @@ impl<'a> Worker<'a> {
                     requeue: true,
                     ..BasicNackOptions::default()
                 };
-                delivery.nack(requeue).await?;
+                acknowledge(delivery.nack(requeue)).await?;
                 return Ok(());
             }
         }
@@ -137,7 +137,7 @@ impl<'a> Worker<'a> {
         self.reply(channel, &delivery, &outcome).await?;
         match &outcome.result {
             Ok(_) => {
-                delivery.ack(BasicAckOptions::default()).await?;
+                acknowledge(delivery.ack(BasicAckOptions::default())).await?;
                 self.done.set(self.done.get() + 1);
                 println!("{name}: job {id} done");
                 Ok(())
@@ -166,7 +166,7 @@ impl<'a> Worker<'a> {
         headers.insert("x-error".into(), AMQPValue::LongString(error.into()));
         let properties = delivery.properties.clone().with_headers(headers);
         publish(channel, &self.broker.dead, &delivery.data, properties).await?;
-        delivery.ack(BasicAckOptions::default()).await?;
+        acknowledge(delivery.ack(BasicAckOptions::default())).await?;
         println!("{}: given up: {error}", self.name);
         Ok(())
     }
