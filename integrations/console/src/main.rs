@@ -26,10 +26,10 @@
 #![forbid(unsafe_code)]
 
 use std::env;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use petla::signal::{SIGINT, SIGTERM, signals};
@@ -41,6 +41,8 @@ const USAGE: &str = "usage: petla-console [IP:PORT]";
 const ADDRESS: &str = "127.0.0.1:6669"; // where tokio-console looks by itself
 /// How often the server tells its clients what is new.
 const PUBLISH: Duration = Duration::from_millis(250);
+/// For the server to listen, on a busy machine.
+const START: Duration = Duration::from_secs(10);
 
 /// Is woken by a timer.
 async fn ticker() {
@@ -100,6 +102,17 @@ fn show(address: SocketAddr) -> Result<()> {
         .publish_interval(PUBLISH)
         .spawn();
     tracing_subscriber::registry().with(layer).init();
+    wait_for_server(address)
+}
+
+/// The server's thread does not say when it listens, so it is asked.
+fn wait_for_server(address: SocketAddr) -> Result<()> {
+    let start = Instant::now();
+    while let Err(error) = TcpStream::connect(address) {
+        let in_time = start.elapsed() < START;
+        ensure!(in_time, "nothing answers on {address}: {error}");
+        thread::sleep(Duration::from_millis(5));
+    }
     Ok(())
 }
 
